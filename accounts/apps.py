@@ -1,0 +1,9 @@
+"""Names the accounts app: who people are and how much they may keep."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class AccountsConfig(AppConfig):
+    name = "accounts"
+    verbose_name = _("People")

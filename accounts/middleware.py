@@ -1,0 +1,57 @@
+"""Puts the `Actor` on every request, and the person's time zone on the thread."""
+
+import hashlib
+import uuid
+import zoneinfo
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
+
+from accounts.actors import Actor
+from accounts.models import User
+from docuvault.lib.addresses import client_address
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+class PersonRequest(HttpRequest):
+    """A request behind this middleware: `actor` says who asks."""
+
+    actor: Actor
+    request_id: str
+
+
+def actor(get_response: GetResponse) -> GetResponse:
+    """Middleware: `request.actor` for everybody, strangers included, made when first asked for."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        request.request_id = uuid.uuid4().hex  # type: ignore[attr-defined]
+        request.actor = SimpleLazyObject(lambda: _actor_of(request))  # type: ignore[attr-defined]
+        with timezone.override(_zone_of(request)):
+            return get_response(request)
+
+    return middleware
+
+
+def _zone_of(request: HttpRequest) -> zoneinfo.ZoneInfo | None:
+    """The person's own zone; None keeps the server's."""
+    try:
+        return zoneinfo.ZoneInfo(getattr(request.user, "time_zone", ""))
+    except (ValueError, zoneinfo.ZoneInfoNotFoundError):
+        return None
+
+
+def _actor_of(request: HttpRequest) -> Actor:
+    request_id, address = request.request_id, client_address(request)  # type: ignore[attr-defined]
+    user = request.user
+    if not isinstance(user, User) and not user.is_authenticated:
+        return Actor.anonymous(request_id=request_id, address=address)
+    key = request.session.session_key or ""
+    return Actor.for_user(
+        User.objects.get(pk=user.pk) if not isinstance(user, User) else user,
+        request_id=request_id,
+        address=address,
+        session_hash=hashlib.sha256(key.encode()).hexdigest()[:32] if key else "",
+    )

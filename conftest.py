@@ -1,0 +1,139 @@
+"""The cast and the ground every test stands on: a real PostgreSQL as the application's own role."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+from django.test.utils import setup_databases, teardown_databases
+from pytest_django.plugin import DjangoDbBlocker
+
+from accounts.actions import make_user
+from accounts.actors import Actor
+from accounts.models import Group, Membership, Role, User
+from docuvault.lib.roles import migration_role
+
+CORPUS = Path(__file__).resolve().parent.parent / "shared" / "corpus"
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    request: pytest.FixtureRequest,
+    django_test_environment: None,
+    django_db_blocker: DjangoDbBlocker,
+    django_db_modify_db_settings: None,
+) -> Iterator[None]:
+    """Databases are made and removed by the migration role; what tests do runs as the application's."""
+    with django_db_blocker.unblock():
+        with migration_role():
+            made = setup_databases(verbosity=0, interactive=False)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_user")
+            assert cursor.fetchone() == (settings.APP_ROLE,)
+    yield
+    with django_db_blocker.unblock(), migration_role():
+        teardown_databases(made, verbosity=0)
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The folder of real and hostile files."""
+    if not CORPUS.is_dir():
+        pytest.skip("the corpus of files (../shared/corpus) is not beside this checkout")
+    return CORPUS
+
+
+def _person(handle: str, role: str = Role.MEMBER) -> User:
+    return make_user(
+        handle,
+        f"{handle}@vault.test",
+        by=Actor.system(),
+        password=PASSWORD,
+        display_name=handle.title(),
+        role=role,
+        is_confirmed=True,
+    )
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    """Owns."""
+    return _person("alice")
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    """Reads what Alice shares."""
+    return _person("bob")
+
+
+@pytest.fixture
+def dora(db: None) -> User:
+    """Edits what Alice shares."""
+    return _person("dora")
+
+
+@pytest.fixture
+def gina(db: None) -> User:
+    """Comes through a group."""
+    person = _person("gina")
+    group = Group.objects.create(name="Family", name_key="family")
+    Membership.objects.create(group=group, user=person)
+    return person
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    """A stranger."""
+    return _person("charlie")
+
+
+@pytest.fixture
+def admin_person(db: None) -> User:
+    """Runs the server."""
+    return _person("ada", Role.ADMIN)
+
+
+@pytest.fixture
+def alice_actor(alice: User) -> Actor:
+    return Actor.for_user(alice)
+
+
+@pytest.fixture
+def bob_actor(bob: User) -> Actor:
+    return Actor.for_user(bob)
+
+
+@pytest.fixture
+def dora_actor(dora: User) -> Actor:
+    return Actor.for_user(dora)
+
+
+@pytest.fixture
+def gina_actor(gina: User) -> Actor:
+    return Actor.for_user(gina)
+
+
+@pytest.fixture
+def charlie_actor(charlie: User) -> Actor:
+    return Actor.for_user(charlie)
+
+
+@pytest.fixture
+def admin_actor(admin_person: User) -> Actor:
+    return Actor.for_user(admin_person)
+
+
+@pytest.fixture
+def client_for() -> Callable[[User], Client]:
+    """A test client signed in as this person."""
+
+    def sign_in(user: User) -> Client:
+        client = Client()
+        client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        return client
+
+    return sign_in

@@ -1,0 +1,27 @@
+"""What is kept: folders, documents and their versions, topics, uploads, the trash, jobs."""
+
+from documents.models.documents import Document, Star, Version
+from documents.models.folders import Folder
+from documents.models.jobs import JobRun, JobState
+from documents.models.topics import DocumentTopic, Topic, TopicColour, TopicReason
+from documents.models.trash import EntryKind, TrashEntry
+from documents.models.uploads import PendingDeletion, Upload, UploadPiece, UploadState
+
+__all__ = [
+    "Document",
+    "DocumentTopic",
+    "EntryKind",
+    "Folder",
+    "JobRun",
+    "JobState",
+    "PendingDeletion",
+    "Star",
+    "Topic",
+    "TopicColour",
+    "TopicReason",
+    "TrashEntry",
+    "Upload",
+    "UploadPiece",
+    "UploadState",
+    "Version",
+]

@@ -1,0 +1,291 @@
+"""Who may see what, and how far: the one place that answers.
+
+Sets and single answers come from the same two conditions (`_shared_folders`, `_shared_documents`).
+The owner may all; a share holds for a document, or for a folder and all below it, directly or
+through a group, until it expires; what is in the trash is its owner's alone. Rejected: rights kept
+as rows per document and person, which a move of a large folder would have to rewrite.
+"""
+
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from typing import TypeVar
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.http import Http404
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+
+from accounts.actors import Actor, ActorKind
+from accounts.models import Membership, User
+from documents.models import Document, Folder, Topic, TrashEntry, Upload
+from sharing.models import AuditEvent, Share, ShareLevel
+
+
+class Level(IntEnum):
+    """How far a right goes; each level holds those below it."""
+
+    VIEW = ShareLevel.VIEW
+    COMMENT = ShareLevel.COMMENT
+    EDIT = ShareLevel.EDIT
+    MANAGE = ShareLevel.MANAGE
+    OWN = 50
+
+
+class NotVisible(Http404):
+    """The actor may not know that it exists."""
+
+
+class NotAllowed(PermissionDenied):
+    """The actor sees it, but may not do this."""
+
+
+Row = TypeVar("Row", bound=Model)
+
+
+# --- Shares that hold for a person now ------------------------------------------------------------
+
+
+def _shares_for(user: User, at_least: Level) -> QuerySet[Share]:
+    groups = Membership.objects.filter(user=user).values("group")
+    return Share.objects.filter(
+        Q(recipient=user) | Q(group__in=groups),
+        Q(expires_at=None) | Q(expires_at__gt=now()),
+        level__gte=at_least,
+    )
+
+
+def _shared_folders(user: User, at_least: Level) -> list[UUID]:
+    return list(_shares_for(user, at_least).exclude(folder=None).values_list("folder", flat=True).distinct())
+
+
+def _shared_documents(user: User, at_least: Level) -> QuerySet[Share]:
+    return _shares_for(user, at_least).filter(document=OuterRef("pk"))
+
+
+# --- Sets ---------------------------------------------------------------------------------------------
+
+
+def visible_documents(actor: Actor, at_least: Level = Level.VIEW) -> QuerySet[Document]:
+    """The live documents the actor may reach at this level."""
+    user = actor.active_user
+    if user is None:
+        return Document.objects.none()
+    mine = Q(user=user)
+    if at_least < Level.OWN:
+        mine |= Exists(_shared_documents(user, at_least))
+        if folders := _shared_folders(user, at_least):
+            mine |= Q(folder__in=Folder.objects.live().at_or_below(folders))
+    return Document.objects.live().filter(mine)
+
+
+def visible_folders(actor: Actor, at_least: Level = Level.VIEW) -> QuerySet[Folder]:
+    """The live folders the actor may reach at this level."""
+    user = actor.active_user
+    if user is None:
+        return Folder.objects.none()
+    mine = Q(user=user)
+    if at_least < Level.OWN and (folders := _shared_folders(user, at_least)):
+        mine |= Q(path__overlap=folders)
+    return Folder.objects.live().filter(mine)
+
+
+def documents_in(actor: Actor, folder: Folder | None) -> QuerySet[Document]:
+    """The live documents right in a folder the actor has fetched, or at the top of his own vault."""
+    user = actor.active_user
+    if user is None:
+        return Document.objects.none()
+    owner = user.pk if folder is None else folder.user_id
+    return Document.objects.live().filter(user_id=owner, folder=folder)
+
+
+def folders_in(actor: Actor, folder: Folder | None) -> QuerySet[Folder]:
+    """The live folders right in a folder the actor has fetched, or at the top of his own vault."""
+    user = actor.active_user
+    if user is None:
+        return Folder.objects.none()
+    owner = user.pk if folder is None else folder.user_id
+    return Folder.objects.live().filter(user_id=owner, parent=folder)
+
+
+def visible_ancestors(actor: Actor, folder: Folder | None) -> list[Folder]:
+    """The folders above (and this one), top first, as far up as the actor may see."""
+    if folder is None:
+        return []
+    above = {f.pk: f for f in visible_folders(actor).filter(pk__in=folder.path)}
+    return [above[key] for key in folder.path if key in above]
+
+
+def visible_topics(actor: Actor) -> QuerySet[Topic]:
+    """Everybody's topics and the actor's own; never another person's."""
+    user = actor.active_user
+    if user is None:
+        return Topic.objects.none()
+    return Topic.objects.filter(Q(user=None) | Q(user=user))
+
+
+def own_trash(actor: Actor) -> QuerySet[TrashEntry]:
+    user = actor.active_user
+    return TrashEntry.objects.filter(user=user) if user is not None else TrashEntry.objects.none()
+
+
+def own_uploads(actor: Actor) -> QuerySet[Upload]:
+    user = actor.active_user
+    return Upload.objects.filter(actor=user) if user is not None else Upload.objects.none()
+
+
+def visible_events(actor: Actor) -> QuerySet[AuditEvent]:
+    """What the actor did himself, and what was done to what is his. Admins read all in the admin."""
+    user = actor.active_user
+    if user is None:
+        return AuditEvent.objects.none()
+    return AuditEvent.objects.filter(Q(owner_id=user.pk) | Q(actor_id=user.pk)).order_by("-id")
+
+
+def events_of(actor: Actor, item: Document | Folder) -> QuerySet[AuditEvent]:
+    """The trail of one thing: its owner reads all of it, others what they did themselves."""
+    events = AuditEvent.objects.filter(target_id=str(item.pk)).order_by("-id")
+    user = actor.active_user
+    if user is None:
+        return events.none()
+    return events if item.user_id == user.pk else events.filter(actor_id=user.pk)
+
+
+# --- One thing ---------------------------------------------------------------------------------------------
+
+
+def level_on_document(actor: Actor, document: Document) -> Level | None:
+    """How far the actor may go with this document; None where he may not know of it."""
+    if actor.kind is ActorKind.SYSTEM:
+        return Level.OWN
+    user = actor.active_user
+    if user is None:
+        return None
+    if document.user_id == user.pk:
+        return Level.OWN
+    if document.trash_id is not None:
+        return None
+    through = Q(document=document)
+    if document.folder_id is not None:
+        path = Folder.objects.filter(pk=document.folder_id, trash=None).values_list("path", flat=True).first()
+        through |= Q(folder__in=path or [])
+    return _highest(_shares_for(user, Level.VIEW).filter(through))
+
+
+def level_on_folder(actor: Actor, folder: Folder) -> Level | None:
+    """How far the actor may go with this folder and what is in it."""
+    if actor.kind is ActorKind.SYSTEM:
+        return Level.OWN
+    user = actor.active_user
+    if user is None:
+        return None
+    if folder.user_id == user.pk:
+        return Level.OWN
+    if folder.trash_id is not None:
+        return None
+    return _highest(_shares_for(user, Level.VIEW).filter(folder__in=folder.path))
+
+
+def _highest(shares: QuerySet[Share]) -> Level | None:
+    found = shares.order_by("-level").values_list("level", flat=True).first()
+    return Level(found) if found is not None else None
+
+
+def require_document(actor: Actor, document: Document, at_least: Level) -> Document:
+    """The document itself, if the actor may go so far. Raises NotVisible or NotAllowed."""
+    _require(level_on_document(actor, document), at_least)
+    return document
+
+
+def require_folder(actor: Actor, folder: Folder, at_least: Level) -> Folder:
+    """The folder itself, if the actor may go so far. Raises NotVisible or NotAllowed."""
+    _require(level_on_folder(actor, folder), at_least)
+    return folder
+
+
+def _require(level: Level | None, at_least: Level) -> None:
+    if level is None:
+        raise NotVisible(_("There is nothing here that you can see."))
+    if level < at_least:
+        raise NotAllowed(_("You can see this, but not change it in this way."))
+
+
+def fetch_document(actor: Actor, document_id: UUID, at_least: Level = Level.VIEW) -> Document:
+    """A live document by id. Raises NotVisible or NotAllowed."""
+    document = Document.objects.live().select_related("folder").filter(pk=document_id).first()
+    if document is None:
+        raise NotVisible
+    return require_document(actor, document, at_least)
+
+
+def fetch_folder(actor: Actor, folder_id: UUID, at_least: Level = Level.VIEW) -> Folder:
+    """A live folder by id. Raises NotVisible or NotAllowed."""
+    folder = Folder.objects.live().filter(pk=folder_id).first()
+    if folder is None:
+        raise NotVisible
+    return require_folder(actor, folder, at_least)
+
+
+def fetch_place(actor: Actor, folder_id: UUID | None, at_least: Level = Level.VIEW) -> Folder | None:
+    """A folder by id, or the top of the actor's own vault for None."""
+    return None if folder_id is None else fetch_folder(actor, folder_id, at_least)
+
+
+def fetch_documents(actor: Actor, ids: Iterable[UUID], at_least: Level = Level.VIEW) -> list[Document]:
+    """All of these documents or none: one that may not be seen refuses the whole."""
+    return _all_of(set(ids), visible_documents(actor, at_least), visible_documents(actor))
+
+
+def fetch_folders(actor: Actor, ids: Iterable[UUID], at_least: Level = Level.VIEW) -> list[Folder]:
+    """All of these folders or none."""
+    return _all_of(set(ids), visible_folders(actor, at_least), visible_folders(actor))
+
+
+def _all_of(ids: set[UUID], allowed: QuerySet[Row], visible: QuerySet[Row]) -> list[Row]:
+    if not ids:
+        return []
+    found = list(allowed.filter(pk__in=ids))
+    if len(found) != len(ids):
+        if visible.filter(pk__in=ids).count() == len(ids):
+            raise NotAllowed(_("You may not do this with everything you have chosen."))
+        raise NotVisible
+    return found
+
+
+def fetch_topic(actor: Actor, topic_id: UUID, *, to_change: bool = False) -> Topic:
+    """A topic the actor may use, or change: his own; everybody's only as an admin."""
+    topic = visible_topics(actor).filter(pk=topic_id).first()
+    if topic is None:
+        raise NotVisible
+    if to_change and topic.is_system and not actor.is_admin:
+        raise NotAllowed(_("This topic belongs to everybody; only an admin can change it."))
+    return topic
+
+
+def fetch_trash_entry(actor: Actor, entry_id: UUID) -> TrashEntry:
+    entry = own_trash(actor).filter(pk=entry_id).first()
+    if entry is None:
+        raise NotVisible
+    return entry
+
+
+def fetch_upload(actor: Actor, upload_id: UUID) -> Upload:
+    """An upload the actor himself began."""
+    upload = own_uploads(actor).filter(pk=upload_id).first()
+    if upload is None:
+        raise NotVisible
+    return upload
+
+
+def require_admin(actor: Actor) -> None:
+    """Raises NotAllowed for anybody but an admin (and the command line acting for no one)."""
+    if actor.kind in {ActorKind.COMMAND, ActorKind.SYSTEM} and actor.user is None:
+        return
+    if not actor.is_admin:
+        raise NotAllowed(_("Only an admin can do this."))
+
+
+def owners_of(rows: Sequence[Document | Folder]) -> set[UUID]:
+    """Whose vaults these things lie in."""
+    return {row.user_id for row in rows}

@@ -1,0 +1,219 @@
+"""The trail: what may be written down, in which words, and the one way to write it."""
+
+import json
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, models, transaction
+from django.utils.translation import gettext_lazy as _
+
+from accounts.actors import Actor
+from documents.models import Version
+
+READING_INTERVAL = timedelta(minutes=10)
+VALUE_LIMIT = 500
+
+
+class Verb(models.TextChoices):
+    """Everything that is written down, with its wording. A closed list: add here or it cannot be told."""
+
+    SIGN_IN = "sign_in", _("signed in")
+    SIGN_IN_FAILED = "sign_in_failed", _("failed to sign in")
+    SIGN_OUT = "sign_out", _("signed out")
+    PASSWORD_CHANGED = "password_changed", _("changed the password")  # noqa: S105
+    PASSWORD_RESET_ASKED = "password_reset_asked", _("asked for a new password")  # noqa: S105
+    PASSWORD_RESET_SENT = "password_reset_sent", _("sent a way to set a new password")  # noqa: S105
+    PASSWORD_RESET = "password_reset", _("set a new password")  # noqa: S105
+    TOTP_ON = "totp_on", _("turned the second step on")
+    TOTP_OFF = "totp_off", _("turned the second step off")
+    RECOVERY_CODES_MADE = "recovery_codes_made", _("made new recovery codes")
+    RECOVERY_CODE_USED = "recovery_code_used", _("used a recovery code")
+    PROFILE_CHANGED = "profile_changed", _("changed the profile")
+    EMAIL_CHANGED = "email_changed", _("changed the e-mail address")
+    EMAIL_CONFIRMED = "email_confirmed", _("confirmed the e-mail address")
+    USER_MADE = "user_made", _("made an account")
+    USER_INVITED = "user_invited", _("invited somebody")
+    INVITATION_ACCEPTED = "invitation_accepted", _("accepted an invitation")
+    INVITATION_WITHDRAWN = "invitation_withdrawn", _("withdrew an invitation")
+    USER_DISABLED = "user_disabled", _("disabled an account")
+    USER_ENABLED = "user_enabled", _("enabled an account")
+    USER_CHANGED = "user_changed", _("changed an account")
+    ROLE_CHANGED = "role_changed", _("changed a role")
+    QUOTA_CHANGED = "quota_changed", _("changed a limit")
+    QUOTA_REFUSED = "quota_refused", _("was refused for lack of space")
+    QUOTA_RECOUNTED = "quota_recounted", _("corrected the count of used space")
+    GROUP_MADE = "group_made", _("made a group")
+    GROUP_CHANGED = "group_changed", _("changed a group")
+    GROUP_DELETED = "group_deleted", _("deleted a group")
+    FOLDER_MADE = "folder_made", _("made the folder")
+    FOLDER_RENAMED = "folder_renamed", _("renamed the folder")
+    FOLDER_MOVED = "folder_moved", _("moved the folder")
+    FOLDER_TRASHED = "folder_trashed", _("threw the folder away")
+    FOLDER_RESTORED = "folder_restored", _("restored the folder")
+    FOLDER_PURGED = "folder_purged", _("deleted the folder for good")
+    DOCUMENT_ADDED = "document_added", _("added")
+    DOCUMENT_VIEWED = "document_viewed", _("opened")
+    DOCUMENT_DOWNLOADED = "document_downloaded", _("downloaded")
+    DOCUMENT_RENAMED = "document_renamed", _("renamed")
+    DOCUMENT_MOVED = "document_moved", _("moved")
+    DOCUMENT_TAGGED = "document_tagged", _("put a topic on")
+    DOCUMENT_UNTAGGED = "document_untagged", _("took a topic off")
+    DOCUMENT_STARRED = "document_starred", _("starred")
+    DOCUMENT_UNSTARRED = "document_unstarred", _("took the star off")
+    DOCUMENT_TRASHED = "document_trashed", _("threw away")
+    DOCUMENT_RESTORED = "document_restored", _("restored")
+    DOCUMENT_PURGED = "document_purged", _("deleted for good")
+    TRASH_EMPTIED = "trash_emptied", _("emptied the trash")
+    TOPIC_MADE = "topic_made", _("made the topic")
+    TOPIC_CHANGED = "topic_changed", _("changed the topic")
+    TOPIC_DELETED = "topic_deleted", _("deleted the topic")
+    UPLOAD_BEGUN = "upload_begun", _("began to add")
+    UPLOAD_CANCELLED = "upload_cancelled", _("stopped adding")
+    UPLOAD_FAILED = "upload_failed", _("could not add")
+    UPLOAD_EXPIRED = "upload_expired", _("did not finish adding")
+    OBJECTS_DELETED = "objects_deleted", _("deleted stored bytes")
+    STORAGE_SWEPT = "storage_swept", _("swept the storage")
+    JOB_REPEATED = "job_repeated", _("started a job again")
+    ACCESS_DENIED = "access_denied", _("was refused")
+    TRAIL_READ = "trail_read", _("read the trail")
+
+
+INSERT = """
+    INSERT INTO audit_log (actor_id, actor_kind, actor_name, on_behalf_of, action, target_kind, target_id,
+        target_name, owner_id, request_id, ip_address, session_hash, result, details)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+
+
+def _plain(value: Any) -> Any:
+    """Short plain values only, so that nothing large or secret-shaped slips into the trail."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value[:50]]
+    return str(value).replace("\x00", "")[:VALUE_LIMIT]
+
+
+def _values(
+    verb: Verb,
+    by: Actor,
+    target_kind: str,
+    target_id: UUID | str,
+    target_name: str,
+    owner: UUID | None,
+    details: dict[str, Any] | None,
+    result: str,
+) -> tuple[Any, ...]:
+    canonical = json.dumps(
+        {key: _plain(value) for key, value in (details or {}).items()},
+        ensure_ascii=False,
+        sort_keys=True,
+        separators=(",", ":"),
+    )
+    return (
+        by.user.pk if by.user else None,
+        by.kind.value,
+        by.name,
+        by.on_behalf_of.pk if by.on_behalf_of else None,
+        verb.value,
+        target_kind,
+        str(target_id),
+        target_name[:255].replace("\x00", ""),
+        owner,
+        by.request_id,
+        by.address,
+        by.session_hash,
+        result,
+        canonical,
+    )
+
+
+def record(
+    verb: Verb,
+    *,
+    by: Actor,
+    target_kind: str = "",
+    target_id: UUID | str = "",
+    target_name: str = "",
+    owner: UUID | None = None,
+    details: dict[str, Any] | None = None,
+    result: str = "done",
+) -> None:
+    """Write one line in the caller's transaction: if it cannot be told, it is not done.
+
+    `owner` is the person whose vault it concerns. Raises RuntimeError outside a transaction.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("the trail is written inside the transaction of what it tells")
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, _values(verb, by, target_kind, target_id, target_name, owner, details, result))
+
+
+def record_many(
+    verb: Verb,
+    rows: list[tuple[str, UUID | str, str, UUID | None, dict[str, Any] | None]],
+    *,
+    by: Actor,
+) -> None:
+    """One line per (target kind, id, name, owner, details), in one round trip."""
+    if not connection.in_atomic_block:
+        raise RuntimeError("the trail is written inside the transaction of what it tells")
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            INSERT, [_values(verb, by, kind, key, name, owner, details, "done") for kind, key, name, owner, details in rows]
+        )
+
+
+def record_apart(
+    verb: Verb,
+    *,
+    by: Actor,
+    target_kind: str = "",
+    target_id: UUID | str = "",
+    target_name: str = "",
+    owner: UUID | None = None,
+    details: dict[str, Any] | None = None,
+    result: str = "refused",
+) -> None:
+    """Write a refusal or failure, whose own work is rolled back, in a transaction of its own."""
+    with transaction.atomic():
+        record(
+            verb,
+            by=by,
+            target_kind=target_kind,
+            target_id=target_id,
+            target_name=target_name,
+            owner=owner,
+            details=details,
+            result=result,
+        )
+
+
+MARK_READING = """
+    INSERT INTO reading_marks (reader, version_id, action, at) VALUES (%s, %s, %s, now())
+    ON CONFLICT (version_id, reader, action) DO UPDATE SET at = now()
+    WHERE reading_marks.at < now() - %s
+    RETURNING id
+"""
+
+
+def record_reading(verb: Verb, version: Version, *, by: Actor) -> bool:
+    """Tell of a view or download once per actor, version and ten minutes; answers whether it was told."""
+    reader = str(by.user.pk) if by.user else f"{by.kind.value}:{by.session_hash}"
+    document = version.document
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(MARK_READING, (reader, version.pk, verb.value, READING_INTERVAL))
+            is_first = cursor.fetchone() is not None
+        if is_first:
+            record(
+                verb,
+                by=by,
+                target_kind="document",
+                target_id=document.pk,
+                target_name=document.name,
+                owner=document.user_id,
+                details={"version": version.number},
+            )
+    return is_first

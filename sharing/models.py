@@ -1,0 +1,181 @@
+"""Who else may see it (shares, links), and what was done (the trail)."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.functions import RandomUUID
+from django.db import models
+from django.db.models import Func, Q
+from django.db.models.functions import Cast, Now
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Group
+from documents.models import Document, Folder, Version
+
+
+class ShareLevel(models.IntegerChoices):
+    """What a share or link lets its holder do; each level holds those below it."""
+
+    VIEW = 10, _("view")
+    COMMENT = 20, _("comment")
+    EDIT = 30, _("edit")
+    MANAGE = 40, _("manage")
+
+
+def exactly_one(first: str, second: str) -> Q:
+    return Q(**{f"{first}__isnull": True, f"{second}__isnull": False}) | Q(
+        **{f"{first}__isnull": False, f"{second}__isnull": True}
+    )
+
+
+def one_share_per(item: str, receiver: str) -> models.UniqueConstraint:
+    return models.UniqueConstraint(
+        fields=[item, receiver],
+        condition=Q(**{f"{item}__isnull": False, f"{receiver}__isnull": False}),
+        name=f"uq_shares_{item}_{receiver}",
+    )
+
+
+class Share(models.Model):
+    """A document or a folder with all below it, opened to a person or a group."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
+    document = models.ForeignKey(
+        Document, on_delete=models.CASCADE, null=True, blank=True, related_name="shares", db_index=False
+    )
+    folder = models.ForeignKey(
+        Folder, on_delete=models.CASCADE, null=True, blank=True, related_name="shares", db_index=False
+    )
+    recipient = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="shares_received",
+        db_index=False,
+    )
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, null=True, blank=True, related_name="shares")
+    level = models.PositiveSmallIntegerField(
+        choices=ShareLevel, default=ShareLevel.VIEW, db_default=ShareLevel.VIEW
+    )
+    shared_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="shares_made"
+    )
+    message = models.CharField(max_length=1000, blank=True, default="", db_default="")
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "shares"
+        verbose_name = _("share")
+        verbose_name_plural = _("shares")
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=exactly_one("document", "folder"), name="ck_shares_one_item"),
+            models.CheckConstraint(condition=exactly_one("recipient", "group"), name="ck_shares_one_receiver"),
+            models.CheckConstraint(condition=Q(level__in=ShareLevel.values), name="ck_shares_level"),
+            one_share_per("document", "recipient"),
+            one_share_per("document", "group"),
+            one_share_per("folder", "recipient"),
+            one_share_per("folder", "group"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["recipient"], name="ix_shares_recipient")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class ShareLink(models.Model):
+    """A way in for whoever holds the token; the table keeps its hash alone."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, null=True, blank=True, related_name="links")
+    folder = models.ForeignKey(Folder, on_delete=models.CASCADE, null=True, blank=True, related_name="links")
+    token_hash = models.CharField(max_length=64, unique=True)
+    level = models.PositiveSmallIntegerField(
+        choices=ShareLevel, default=ShareLevel.VIEW, db_default=ShareLevel.VIEW
+    )
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="links_made")
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "share_links"
+        verbose_name = _("link")
+        verbose_name_plural = _("links")
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=exactly_one("document", "folder"), name="ck_share_links_one_item"),
+            models.CheckConstraint(condition=Q(level__in=ShareLevel.values), name="ck_share_links_level"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class AuditEvent(models.Model):
+    """One line of the trail: plain values that outlive what they tell of.
+
+    `id`, `at` and `xact` are the database's own; the application's role may insert the other
+    columns and read, no more (sharing/migrations/0002_trail_guard.py). `metadata` is `details`
+    as jsonb, made by the database.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField(
+        _("when"), editable=False, db_default=Func(function="clock_timestamp", output_field=models.DateTimeField())
+    )
+    xact = models.BigIntegerField(
+        editable=False,
+        db_default=Func(template="pg_current_xact_id()::text::bigint", output_field=models.BigIntegerField()),
+    )
+    actor_id = models.UUIDField(null=True)
+    actor_kind = models.CharField(_("came as"), max_length=16)
+    actor_name = models.CharField(_("who"), max_length=120, blank=True)
+    on_behalf_of = models.UUIDField(null=True)
+    action = models.CharField(_("what"), max_length=48)
+    target_kind = models.CharField(max_length=24, blank=True)
+    target_id = models.CharField(max_length=64, blank=True)
+    target_name = models.CharField(_("which"), max_length=255, blank=True)
+    owner_id = models.UUIDField(null=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    ip_address = models.GenericIPAddressField(_("address"), null=True)
+    session_hash = models.CharField(max_length=64, blank=True)
+    result = models.CharField(_("result"), max_length=16)
+    details = models.TextField(default="{}")
+    metadata = models.GeneratedField(
+        expression=Cast("details", models.JSONField()), output_field=models.JSONField(), db_persist=True
+    )
+
+    class Meta:
+        db_table = "audit_log"
+        verbose_name = _("event")
+        verbose_name_plural = _("trail")
+        indexes: ClassVar = [
+            models.Index(fields=["owner_id", "-id"], name="ix_audit_owner"),
+            models.Index(fields=["actor_id", "-id"], name="ix_audit_actor"),
+            models.Index(fields=["target_id", "-id"], name="ix_audit_target"),
+            models.Index(fields=["action", "-id"], name="ix_audit_action"),
+            models.Index(fields=["at"], name="ix_audit_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.target_name}"
+
+
+class ReadingMark(models.Model):
+    """When somebody's reading of a version was last written down, so ranges do not fill the trail."""
+
+    reader = models.CharField(max_length=64)
+    version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="+", db_index=False)
+    action = models.CharField(max_length=48)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "reading_marks"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["version", "reader", "action"], name="uq_reading_marks")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reader} {self.action}"
