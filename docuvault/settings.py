@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -101,6 +101,7 @@ def _database(variable: str, pool_size: int) -> dict[str, Any]:
     settings: dict[str, Any] = env.db_url(variable)
     if "postgresql" not in settings["ENGINE"]:
         raise ImproperlyConfigured(f"{variable} must name a PostgreSQL database.")
+    settings["HOST"] = unquote(settings["HOST"])  # the path of a socket's directory comes quoted
     options = {"connect_timeout": 5, "application_name": "docuvault", **settings.get("OPTIONS", {})}
     if pool_size:
         options["pool"] = {"min_size": 2, "max_size": pool_size, "timeout": 10, "max_idle": 300}

@@ -1,0 +1,58 @@
+"""`make bench`: start a vault of its own, measure, print the table, say what was missed."""
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench import lists, transfer
+from bench.report import Row, print_table
+from bench.vault import RunningVault, running_vault
+
+IDLE_LIMIT_MB, AFTER_LIMIT_MB, READY_LIMIT = 700, 1_100, 6.0
+
+
+def memory_row(vault: RunningVault, when: str, limit: int) -> Row:
+    used = vault.memory_mb()
+    return Row(f"memory of all processes, {when} (PSS)", f"{used:.0f} MB", "", "", f"< {limit} MB", used < limit)
+
+
+def measured(parts: list[str]) -> Iterator[Row]:
+    with tempfile.TemporaryDirectory(prefix="docuvault-bench-") as folder:
+        data = Path(folder) / "data"
+        with running_vault(data):
+            time.sleep(2)
+        with running_vault(data) as vault:
+            ready = vault.started_in
+            yield Row("start on existing data until ready", f"{ready:.1f} s", "", "", "< 6 s", ready < READY_LIMIT)
+            time.sleep(15)
+            yield memory_row(vault, "idle", IDLE_LIMIT_MB)
+            if "lists" in parts:
+                yield from lists.rows(vault)
+            if "transfer" in parts:
+                yield from transfer.rows(vault)
+            time.sleep(5)
+            yield memory_row(vault, "after the bench", AFTER_LIMIT_MB)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", default=["lists", "transfer"], help="lists, transfer")
+    parts = parser.parse_args().parts
+    print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; figures are p50 / p95")
+    rows = []
+    for row in measured(parts):
+        rows.append(row)
+        print(f"  {row.name}: {row.ours}", file=sys.stderr, flush=True)
+    print_table(rows)
+    missed = [row.name for row in rows if row.is_met is False]
+    print(f"{len(rows)} rows, {len(missed)} goals missed")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,269 @@
+"""Bytes in and out through the application, beside the same bytes straight to the same store."""
+
+import base64
+import hashlib
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from statistics import median
+from time import perf_counter, sleep
+from typing import Any
+
+import boto3
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+
+from bench.report import Row, milliseconds, shown
+from bench.vault import ADMIN_PASSWORD, Client, RunningVault
+
+MB = 1_000_000
+BIG = 1_000 * MB
+SMALL_COUNT, SMALL = 200, 1 * MB
+CLIENTS = 4
+PART = 8 * 1024 * 1024
+PDF_SIZES = [n * 10_000 for n in range(1, 51)]  # 50 files, 12.75 MB, like the peers' set
+BOUNDARY = "bench-boundary-7f3a"
+
+
+class Bytes:
+    """A stream of `size` bytes made as they are read; random enough not to be compressed away."""
+
+    def __init__(self, size: int, head: bytes = b"", tail: bytes = b"") -> None:
+        self.block = os.urandom(1 << 20)
+        self.left, self.head, self.tail = size, head, tail
+
+    def read(self, count: int = -1) -> bytes:
+        if self.head:
+            chunk, self.head = self.head, b""
+            return chunk
+        if self.left:
+            wanted = min(self.left, len(self.block) if count < 0 else count, len(self.block))
+            self.left -= wanted
+            return self.block[:wanted]
+        chunk, self.tail = self.tail, b""
+        return chunk
+
+
+def straight_client(vault: RunningVault) -> Any:
+    env = vault.environment
+    return boto3.client(
+        "s3",
+        endpoint_url=env["S3_ENDPOINT_URL"],
+        aws_access_key_id=env["S3_ACCESS_KEY_ID"],
+        aws_secret_access_key=env["S3_SECRET_ACCESS_KEY"],
+        region_name="us-east-1",
+        config=Config(
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            s3={"addressing_style": "path"},
+            max_pool_connections=50,
+        ),
+    )
+
+
+def send_tus(client: Client, name: str, data: bytes) -> str:
+    """Creation with the whole file in one request; answers the upload's address."""
+    token = csrf(client)
+    answer = client.ask(
+        "POST",
+        "/uploads/",
+        data,
+        {
+            "Tus-Resumable": "1.0.0",
+            "Upload-Length": str(len(data)),
+            "Upload-Metadata": "filename " + base64.b64encode(name.encode()).decode(),
+            "Content-Type": "application/offset+octet-stream",
+            "X-CSRFToken": token,
+        },
+    )
+    if answer.status != 201:
+        raise RuntimeError(f"upload of {name} answered {answer.status}: {answer.body[:300]!r}")
+    return answer.headers["Location"]
+
+
+def csrf(client: Client) -> str:
+    """The page's token for scripts, taken once per client."""
+    token = client.cookies.get("csrftoken", "")
+    if not getattr(client, "token", ""):
+        found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', client.get("/add/").text)
+        client.token = found.group(1) if found else token  # type: ignore[attr-defined]
+    return str(client.token)  # type: ignore[attr-defined]
+
+
+def send_form(client: Client, name: str, size: int) -> None:
+    """The plain form, streamed."""
+    found = re.search(r'action="([^"]*/add/[^"]+)"', client.get("/add/").text)
+    if found is None:
+        raise RuntimeError("the plain form has no address to send to")
+    head = (
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
+    ).encode()
+    tail = f"\r\n--{BOUNDARY}--\r\n".encode()
+    answer = client.ask(
+        "POST",
+        found.group(1),
+        Bytes(size, head, tail),
+        {
+            "Content-Type": f"multipart/form-data; boundary={BOUNDARY}",
+            "Content-Length": str(len(head) + size + len(tail)),
+        },
+    )
+    if answer.status not in {200, 302, 303}:
+        raise RuntimeError(f"the plain form answered {answer.status}: {answer.text[:300]}")
+
+
+@contextmanager
+def watched_memory(vault: RunningVault) -> Iterator[Callable[[], float]]:
+    """By how many MB the web processes grew at most while the block ran."""
+    before = peak = vault.memory_mb(containing="granian")
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.1):
+            peak = max(peak, vault.memory_mb(containing="granian"))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield lambda: peak - before
+    finally:
+        done.set()
+        thread.join()
+
+
+def timed(act: Callable[[], object]) -> float:
+    start = perf_counter()
+    act()
+    return perf_counter() - start
+
+
+def rows(vault: RunningVault) -> Iterator[Row]:
+    client = Client(vault.port)
+    client.sign_in("admin", ADMIN_PASSWORD)
+    vault.manage(
+        "shell", "--no-imports", "-c",
+        "from accounts.models import Quota; Quota.objects.update(limit_bytes=20_000_000_000)",
+    )
+    straight, bucket = straight_client(vault), vault.environment["S3_BUCKET"]
+    yield from _accepted(client, straight, bucket)
+    yield from _big(vault, client, straight, bucket)
+    yield from _small(vault, straight, bucket)
+    yield from _downloads(client, straight, bucket)
+
+
+def _accepted(client: Client, straight: Any, bucket: str) -> Iterator[Row]:
+    files = [os.urandom(size) for size in PDF_SIZES]
+    turn = iter(range(10_000))
+
+    def put_straight() -> None:
+        n = next(turn)
+        straight.put_object(Bucket=bucket, Key=f"bench/{n}", Body=files[n % 50])
+
+    def put_ours() -> None:
+        n = next(turn)
+        send_tus(client, f"letter {n}.pdf", files[n % 50])
+
+    ours, floor = milliseconds(put_ours, 50), milliseconds(put_straight, 50)
+    yield Row(
+        "upload accepted, 1 client, 50 files of 10-500 kB (durable and filed on answer)",
+        shown(ours), shown(floor), f"{median(ours) / median(floor):.1f} x", "< 31 ms; aim 10", median(ours) < 31,
+    )
+
+
+def _big(vault: RunningVault, client: Client, straight: Any, bucket: str) -> Iterator[Row]:
+    config = TransferConfig(multipart_threshold=PART, multipart_chunksize=PART, max_concurrency=1, use_threads=False)
+
+    def put_straight() -> None:
+        straight.upload_fileobj(Bytes(BIG), bucket, "bench/big", Config=config)
+
+    floors = [timed(put_straight)]
+    with watched_memory(vault) as grown:
+        ours = [timed(lambda n=n: send_form(client, f"film {n}.bin", BIG)) for n in range(2)]  # type: ignore[misc]
+        growth = grown()
+    floors.append(timed(put_straight))
+    straight.delete_object(Bucket=bucket, Key="bench/big")
+    speed, floor = BIG / MB / median(ours), BIG / MB / median(floors)
+    yield Row(
+        "1 GB through the plain form", f"{speed:.0f} MB/s", f"{floor:.0f} MB/s", f"{speed / floor:.2f}", ">= 0.7",
+        speed >= 0.7 * floor,
+    )
+    yield Row("growth of the web processes meanwhile", f"{growth:.0f} MB", "", "", "< 100 MB", growth < 100)
+
+
+def _small(vault: RunningVault, straight: Any, bucket: str) -> Iterator[Row]:
+    data = os.urandom(SMALL)
+    clients = []
+    for _ in range(CLIENTS):
+        one = Client(vault.port)
+        one.sign_in("admin", ADMIN_PASSWORD)
+        csrf(one)
+        clients.append(one)
+
+    def ours(client: Client, first: int) -> None:
+        for n in range(first, SMALL_COUNT, CLIENTS):
+            send_tus(client, f"scan {n}.bin", data)
+
+    def floor(first: int) -> None:
+        for n in range(first, SMALL_COUNT, CLIENTS):
+            straight.put_object(Bucket=bucket, Key=f"bench/small-{n}", Body=data)
+
+    def together(act: Callable[[int], None]) -> float:
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            return timed(lambda: list(pool.map(act, range(CLIENTS))))
+
+    below = together(floor)
+    taken = together(lambda n: ours(clients[n], n))
+    ratio = below / taken
+    yield Row(
+        f"{SMALL_COUNT} files of 1 MB from {CLIENTS} clients", f"{SMALL_COUNT * SMALL / MB / taken:.0f} MB/s",
+        f"{SMALL_COUNT * SMALL / MB / below:.0f} MB/s", f"{ratio:.2f}", ">= 0.4", ratio >= 0.4,
+    )
+
+
+def _document_of(client: Client, upload: str) -> str:
+    """Wait until an upload is a document; answers the document's id."""
+    for _ in range(600):
+        answer = client.get(upload, {"Accept": "application/json"})
+        found = re.search(r'"document": ?"([0-9a-f-]{36})"', answer.text)
+        if found:
+            return found.group(1)
+        sleep(0.1)
+    raise RuntimeError("the upload never became a document")
+
+
+def _downloads(client: Client, straight: Any, bucket: str) -> Iterator[Row]:
+    for size, times, limit in ((250_000, 50, 17.0), (50 * MB, 6, 0.0)):
+        data = os.urandom(size)
+        document = _document_of(client, send_tus(client, f"download {size}.bin", data))
+        straight.put_object(Bucket=bucket, Key=f"bench/get-{size}", Body=data)
+        path = f"/documents/{document}/download/"
+        if hashlib.sha256(client.get(path).body).digest() != hashlib.sha256(data).digest():
+            raise RuntimeError("the download is not what went in")
+        piece = client.get(path, {"Range": "bytes=1000-1999"})
+        if piece.status != 206 or piece.body != data[1000:2000]:
+            raise RuntimeError("a range did not come back as 206 with its bytes")
+
+        def get_straight(key: str = f"bench/get-{size}") -> None:
+            body = straight.get_object(Bucket=bucket, Key=key)["Body"]
+            while body.read(1 << 20):
+                pass
+
+        ours = milliseconds(lambda p=path: client.drain(p), times)  # type: ignore[misc]
+        floor = milliseconds(get_straight, times)
+        ratio = median(floor) / median(ours)
+        if limit:
+            yield Row(
+                "download of 0.25 MB", shown(ours), shown(floor), f"{1 / ratio:.1f} x", "< 17 ms; aim 3",
+                median(ours) < limit,
+            )
+        else:
+            yield Row(
+                "download of 50 MB, ranges right (206)", f"{size / MB / median(ours) * 1000:.0f} MB/s",
+                f"{size / MB / median(floor) * 1000:.0f} MB/s", f"{ratio:.2f}", ">= 0.7 and > 319 MB/s",
+                ratio >= 0.7,
+            )

@@ -1,0 +1,96 @@
+"""Child processes that live in a session of their own and never outlive the one that started them."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+class StackError(Exception):
+    """What went wrong and what to do, in one line for the person at the terminal."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """An unprivileged system user that a part runs as when we are root."""
+
+    uid: int
+    gid: int
+
+
+def _prepare(death_signal: signal.Signals) -> Callable[[], None]:
+    parent = os.getpid()
+
+    def in_child() -> None:
+        if _libc is not None:
+            _libc.prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+            if os.getppid() != parent:  # it died between fork and prctl
+                os.kill(os.getpid(), death_signal)
+
+    return in_child
+
+
+def spawn(
+    command: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    output: int | IO[bytes] | None = subprocess.DEVNULL,
+    account: Account | None = None,
+    death_signal: signal.Signals = signal.SIGTERM,
+) -> subprocess.Popen[bytes]:
+    """Start a part. Call from the main thread: its end would send `death_signal` to the child."""
+    return subprocess.Popen(
+        [str(word) for word in command],
+        env=dict(env),
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        umask=0o077,
+        preexec_fn=_prepare(death_signal),
+        **({"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}),
+    )
+
+
+def end(process: subprocess.Popen[bytes], first: signal.Signals, *, patience: float = 15.0) -> None:
+    """Ask the process to end, wait, then end its whole group."""
+    if process.poll() is None:
+        process.send_signal(first)
+        try:
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            pass
+    end_group(process.pid)
+    process.wait()
+
+
+def end_group(pgid: int, *, patience: float = 3.0) -> None:
+    """Kill what is left of a session we started, if anything."""
+    deadline = time.monotonic() + patience
+    try:
+        os.killpg(pgid, signal.SIGTERM)
+        while time.monotonic() < deadline:
+            time.sleep(0.05)
+            os.killpg(pgid, 0)
+        os.killpg(pgid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def started_at(pid: int) -> str | None:
+    """When a process began, in the kernel's ticks: with the pid it names one process for good."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return None
