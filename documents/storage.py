@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from botocore.config import Config
@@ -100,12 +101,14 @@ def new_key() -> str:
 class OneConnectionStorage(S3Storage):  # type: ignore[misc]
     """django-storages' S3 storage with one client per process; its own is one per thread."""
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._connections = SimpleNamespace()  # where the parent keeps a threading.local
+
     @property
     def connection(self) -> Any:
         with _connection_lock:
-            if not hasattr(self, "_one_connection"):
-                self._one_connection = self._create_connection()
-            return self._one_connection
+            return super().connection
 
 
 _connection_lock = threading.Lock()
@@ -251,7 +254,7 @@ class ObjectStore:
         except ObjectMissing:
             return
 
-    def list(self, prefix: str = "", after: str = "") -> Iterator[StoredObject]:
+    def objects(self, prefix: str = "", after: str = "") -> Iterator[StoredObject]:
         """All objects in key order, a thousand per request."""
         with _told_in_our_words():
             token: dict[str, str] = {"StartAfter": after} if after else {}

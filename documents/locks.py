@@ -1,0 +1,18 @@
+"""One lock per vault: what changes the shape of somebody's folders waits in line, what adds to them shares.
+
+An advisory lock of the transaction. Rejected: locking the quota row, which every upload needs.
+"""
+
+from uuid import UUID
+
+from django.db import connection
+
+
+def lock_vault(owner_id: UUID, *, is_shared: bool = False) -> None:
+    """Hold the vault's lock until the transaction ends. Call inside one, before reading what will change."""
+    if not connection.in_atomic_block:
+        raise RuntimeError("a vault is locked inside a transaction")
+    function = "pg_advisory_xact_lock_shared" if is_shared else "pg_advisory_xact_lock"
+    key = int.from_bytes(owner_id.bytes[:8], "big", signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}(%s)", [key])  # noqa: S608 (one of two fixed words)
