@@ -146,7 +146,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(db_default=django.contrib.postgres.functions.RandomUUID(), default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('kind', models.CharField(choices=[('folder', 'Folder'), ('document', 'Document')], max_length=16)),
                 ('name', models.CharField(max_length=255)),
-                ('place', models.CharField(blank=True, db_default='', default='', max_length=2000)),
+                ('place', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=255), default=list, size=None)),
                 ('folder_count', models.IntegerField(db_default=0, default=0)),
                 ('document_count', models.IntegerField(db_default=0, default=0)),
                 ('size_bytes', models.BigIntegerField(db_default=0, default=0)),

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models.functions import Now
@@ -34,7 +35,8 @@ class TrashEntry(models.Model):
     )
     kind = models.CharField(max_length=16, choices=EntryKind)
     name = models.CharField(max_length=255)
-    place = models.CharField(max_length=2000, blank=True, default="", db_default="")
+    # The names of the folders it lay in, top first: they can be made again where they are gone.
+    place: ArrayField = ArrayField(models.CharField(max_length=255), default=list)
     folder_count = models.IntegerField(default=0, db_default=0)
     document_count = models.IntegerField(default=0, db_default=0)
     size_bytes = models.BigIntegerField(default=0, db_default=0)

@@ -1,0 +1,155 @@
+"""Making, renaming and moving folders; each keeps the path of every folder below true."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Max
+from django.utils.translation import gettext as _
+
+from accounts.actors import Actor
+from accounts.models import User
+from documents.actions.errors import NameTaken, OtherVault, TooDeep, WouldLoop
+from documents.locks import lock_vault
+from documents.models import Folder
+from documents.names import clean_name, free_name, name_key
+from sharing import access, audit
+from sharing.access import Level
+from sharing.audit import Verb
+
+
+def owner_of_place(folder: Folder | None, by: Actor) -> User:
+    """Whose vault a new thing goes to. Raises NotVisible or NotAllowed."""
+    if folder is not None:
+        access.require_folder(by, folder, Level.EDIT)
+        return folder.user
+    if by.active_user is None:
+        raise access.NotVisible
+    return by.active_user
+
+
+@transaction.atomic
+def make_folder(name: str, parent: Folder | None, *, by: Actor) -> Folder:
+    """A new folder. Raises InvalidName, NameTaken, TooDeep."""
+    name = clean_name(name)
+    owner = owner_of_place(parent, by)
+    lock_vault(owner.pk)
+    parent = _live_again(parent, by)
+    if _named(owner.pk, parent, name) is not None:
+        raise NameTaken(_("There is a folder “%(name)s” here already.") % {"name": name})
+    return _insert(name, owner.pk, parent, by)
+
+
+@transaction.atomic
+def ensure_folder_path(names: Sequence[str], parent: Folder | None, *, by: Actor) -> Folder | None:
+    """The folder at this path below `parent`, made where it is missing. Raises InvalidName, TooDeep."""
+    if not names:
+        return parent
+    cleaned = [clean_name(name) for name in names]
+    owner = owner_of_place(parent, by)
+    lock_vault(owner.pk)
+    place = _live_again(parent, by)
+    for name in cleaned:
+        place = _named(owner.pk, place, name) or _insert(name, owner.pk, place, by)
+    return place
+
+
+@transaction.atomic
+def rename_folder(folder: Folder, name: str, *, by: Actor) -> Folder:
+    """Another name in the same place. Raises InvalidName, NameTaken."""
+    name = clean_name(name)
+    access.require_folder(by, folder, Level.EDIT)
+    lock_vault(folder.user_id)
+    folder = access.fetch_folder(by, folder.pk, Level.EDIT)
+    if folder.name == name:
+        return folder
+    there = _named(folder.user_id, folder.parent, name)
+    if there is not None and there.pk != folder.pk:
+        raise NameTaken(_("There is a folder “%(name)s” here already.") % {"name": name})
+    before, folder.name, folder.name_key = folder.name, name, name_key(name)
+    folder.save(update_fields=["name", "name_key", "updated_at"])
+    _tell(Verb.FOLDER_RENAMED, folder, by, {"from": before})
+    return folder
+
+
+# One statement for the folder and all below it, live or thrown away.
+MOVE_PATHS = """
+    UPDATE folders SET path = %(prefix)s::uuid[] || path[%(depth)s:], updated_at = now()
+    WHERE path @> ARRAY[%(folder)s]::uuid[]
+"""
+
+
+@transaction.atomic
+def move_folder(folder: Folder, to: Folder | None, *, by: Actor, keep_both: bool = False) -> Folder:
+    """The folder with all in it to another place of the same vault.
+
+    Raises WouldLoop, TooDeep, OtherVault, NameTaken (unless `keep_both` numbers the name).
+    """
+    access.require_folder(by, folder, Level.EDIT)
+    lock_vault(folder.user_id)
+    folder = access.fetch_folder(by, folder.pk, Level.EDIT)
+    to = _live_again(to, by)
+    if owner_of_place(to, by).pk != folder.user_id:
+        raise OtherVault(_("“%(name)s” belongs to another person's vault and stays there.") % {"name": folder.name})
+    if to is not None and folder.pk in to.path:
+        raise WouldLoop(_("“%(name)s” cannot be moved into itself.") % {"name": folder.name})
+    if folder.parent_id == (to.pk if to else None):
+        return folder
+    below = Folder.objects.filter(path__contains=[folder.pk]).aggregate(depth=Max("path__len"))["depth"]
+    depth = (to.depth if to else 0) + below - folder.depth + 1
+    if depth > settings.MAX_FOLDER_DEPTH:
+        raise TooDeep(_too_deep())
+    if _named(folder.user_id, to, folder.name) is not None:
+        if not keep_both:
+            raise NameTaken(_("There is a folder “%(name)s” there already.") % {"name": folder.name})
+        taken = set(Folder.objects.live().owned_by(folder.user_id).in_folder(to).values_list("name_key", flat=True))
+        folder.name = free_name(folder.name, taken)
+        folder.name_key = name_key(folder.name)
+    old_depth, source = folder.depth, folder.parent
+    folder.parent = to
+    folder.save(update_fields=["parent", "name", "name_key", "updated_at"])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            MOVE_PATHS, {"prefix": to.path if to else [], "depth": old_depth, "folder": folder.pk}
+        )
+    folder.refresh_from_db(fields=["path"])
+    _tell(
+        Verb.FOLDER_MOVED, folder, by, {"from": source.name if source else "", "to": to.name if to else ""}
+    )
+    return folder
+
+
+def _live_again(folder: Folder | None, by: Actor) -> Folder | None:
+    """Read once more under the lock: it may have moved or gone."""
+    return None if folder is None else access.fetch_folder(by, folder.pk, Level.EDIT)
+
+
+def _named(owner_id: UUID, parent: Folder | None, name: str) -> Folder | None:
+    return Folder.objects.live().owned_by(owner_id).in_folder(parent).filter(name_key=name_key(name)).first()
+
+
+def _insert(name: str, owner_id: UUID, parent: Folder | None, by: Actor) -> Folder:
+    if parent is not None and parent.depth >= settings.MAX_FOLDER_DEPTH:
+        raise TooDeep(_too_deep())
+    folder = Folder(user_id=owner_id, parent=parent, name=name, name_key=name_key(name))
+    folder.path = [*(parent.path if parent else []), folder.pk]
+    folder.save(force_insert=True)
+    _tell(Verb.FOLDER_MADE, folder, by, {"in": parent.name if parent else ""})
+    return folder
+
+
+def _too_deep() -> str:
+    return _("Folders can be nested %(limit)d levels deep at most.") % {"limit": settings.MAX_FOLDER_DEPTH}
+
+
+def _tell(verb: Verb, folder: Folder, by: Actor, details: dict[str, object]) -> None:
+    audit.record(
+        verb,
+        by=by,
+        target_kind="folder",
+        target_id=folder.pk,
+        target_name=folder.name,
+        owner=folder.user_id,
+        details=details,
+    )
