@@ -226,6 +226,15 @@ def begin_upload(
         raise
 
 
+def redirect_upload(upload: Upload, folder: Folder | None, *, by: Actor) -> Upload:
+    """Send an upload that has just begun to another folder of the same vault."""
+    if _owner_of(folder, by).pk != upload.user_id:
+        raise UploadRefused(_("The folder belongs to another vault."))
+    upload.folder, upload.to_root = folder, folder is None
+    upload.save(update_fields=["folder", "to_root", "updated_at"])
+    return upload
+
+
 def _owner_of(folder: Folder | None, by: Actor) -> User:
     """Whose vault the bytes go to. Raises NotVisible or NotAllowed."""
     if folder is not None:

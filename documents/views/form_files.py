@@ -1,0 +1,143 @@
+"""Reads the files of a multipart form while they arrive, each straight into the one-pass verb.
+
+Rejected: Django's own multipart parser and handlers. It keeps or copies whole files, changes names
+without a word, and takes a body that was cut off for one that has ended.
+"""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from accounts.actors import Actor
+from accounts.quota import QuotaExceeded
+from django.conf import settings
+from documents import uploads
+from documents.models import Document, Folder
+from documents.names import InvalidName
+
+READ_BYTES = 1024 * 1024
+OVERHEAD = len('--\r\nContent-Disposition: form-data; name="f"; filename="x"\r\n\r\n\r\n----\r\n')
+PARTS_LIMIT = 1_000
+
+
+class FormFiles:
+    """`documents` are those filed, `refused` the names and reasons of the others.
+
+    The space reserved for a file is what the request can still bring, so a form that cannot fit is
+    refused before it is read.
+    """
+
+    def __init__(self, request: HttpRequest, length: int, folder: Folder | None, actor: Actor) -> None:
+        self.request, self.folder, self.actor = request, folder, actor
+        self.length = self.left = length
+        self.documents: list[Document] = []
+        self.refused: list[tuple[str, str]] = []
+        self.status = 400
+        self._writing: uploads.OnePass | None = None
+        self._headers: dict[str, bytes] = {}
+        self._field = self._value = b""
+        self._parts = 0
+        self._is_over = False
+
+    def read(self) -> None:
+        """Take the whole form in. Raises QuotaExceeded before anything was read, else UploadRefused."""
+        kind, options = parse_options_header(self.request.headers.get("Content-Type", ""))
+        boundary = options.get(b"boundary", b"")
+        if kind != b"multipart/form-data" or not boundary:
+            raise uploads.UploadRefused(_("The form must be sent as multipart/form-data."))
+        self._overhead = OVERHEAD + 2 * len(boundary)
+        parser = MultipartParser(boundary, self._callbacks())  # type: ignore[arg-type]
+        try:
+            while self.left and not self._is_over:
+                chunk = self.request.read(min(READ_BYTES, self.left))
+                if not chunk:
+                    break
+                parser.write(chunk)
+                self.left -= len(chunk)
+            if not self._is_over:
+                raise uploads.UploadRefused(_("The connection ended before the form did."))
+        except MultipartParseError as error:
+            self._abandon(error)
+            raise uploads.UploadRefused(_("The form cannot be read.")) from error
+        except BaseException as error:
+            self._abandon(error)
+            raise
+
+    def _callbacks(self) -> dict[str, Any]:
+        return {
+            "on_part_begin": self._begin_part,
+            "on_header_field": self._header_field,
+            "on_header_value": self._header_value,
+            "on_header_end": self._end_header,
+            "on_headers_finished": self._begin_file,
+            "on_part_data": self._data,
+            "on_part_end": self._end_file,
+            "on_end": self._end,
+        }
+
+    def _begin_part(self) -> None:
+        self._headers = {}
+        self._parts += 1
+        if self._parts > PARTS_LIMIT:
+            raise uploads.UploadRefused(_("Too many files in one form."))
+
+    def _header_field(self, data: bytes, start: int, end: int) -> None:
+        self._field += data[start:end]
+
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _end_header(self) -> None:
+        self._headers[self._field.decode("latin-1").lower()] = self._value
+        self._field = self._value = b""
+
+    def _begin_file(self) -> None:
+        _kind, options = parse_options_header(self._headers.get("content-disposition", b""))
+        raw = options.get(b"filename")
+        if not raw:
+            return  # an ordinary field, or a file field left empty
+        # Browsers write a quote in a name as %22, and line breaks likewise; nothing else is escaped.
+        name = raw.decode("utf-8", "replace").replace("%22", '"')
+        bound = max(0, min(self.left - self._overhead, settings.MAX_FILE_BYTES))
+        declared = self._headers.get("content-type", b"").decode("latin-1")
+        try:
+            self._writing = uploads.OnePass(name, self.folder, declared, bound, by=self.actor)
+        except QuotaExceeded:
+            if self.left == self.length:
+                raise  # the first file, in the first bytes: answered before the rest travels
+            self._refuse(name, _("There is not enough space left for it."), 413)
+        except (InvalidName, uploads.UploadRefused) as error:
+            self._refuse(name, error.message, getattr(error, "status", 400))
+
+    def _refuse(self, name: str, message: str, status: int) -> None:
+        self.refused.append((name, message))
+        self.status = status
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._writing is None:
+            return
+        try:
+            self._writing.write(data[start:end])
+        except uploads.TooLarge as error:
+            self._refuse(self._writing.upload.name, error.message, error.status)
+            self._abandon(error)
+
+    def _end_file(self) -> None:
+        if self._writing is None:
+            return
+        writing, self._writing = self._writing, None
+        try:
+            self.documents.append(writing.finish())
+        except uploads.UploadRefused as error:
+            self._refuse(writing.upload.name, error.message, error.status)
+
+    def _end(self) -> None:
+        self._is_over = True
+
+    def _abandon(self, reason: BaseException) -> None:
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            writing.abandon(reason)

@@ -1,0 +1,312 @@
+"""Two doors for bytes: tus 1.0 for scripts and clients, and a plain form that needs neither.
+
+tus (tus.io, version 1.0.0) with creation, creation-with-upload, expiration and termination. The
+form's address carries a signed ticket instead of a token in the body, since a token there could be
+read only after the body has been taken in.
+"""
+
+import base64
+import binascii
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.core import signing
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import http_date
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.conf import settings
+
+from accounts.actors import Actor
+from accounts.middleware import PersonRequest
+from accounts.quota import QuotaExceeded
+from documents import uploads
+from documents.actions.errors import Refused
+from documents.actions.folders import ensure_folder_path
+from documents.models import Folder, Upload, UploadState
+from documents.names import InvalidName, shown_name
+from documents.storage import StoreUnavailable
+from documents.views.form_files import FormFiles
+from sharing import access
+from sharing.access import Level
+
+logger = logging.getLogger(__name__)
+
+TUS_VERSION = "1.0.0"
+TUS_EXTENSIONS = "creation,creation-with-upload,expiration,termination"
+BODY_TYPE = "application/offset+octet-stream"
+METADATA_LIMIT = 8192
+TICKET_SALT = "documents.add-files"
+TICKET_LIFE = timedelta(hours=12)
+
+View = Callable[..., HttpResponseBase]
+
+
+# --- tus ------------------------------------------------------------------------------------------
+
+
+def _told(message: str, status: int) -> JsonResponse:
+    return JsonResponse({"message": message}, status=status)
+
+
+def tus(view: View) -> View:
+    """Version check, sign-in as 401, and every refusal as a status with a sentence in JSON."""
+
+    @wraps(view)
+    def wrapped(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = _answer(request, *args, **kwargs)
+        response.headers["Tus-Resumable"] = TUS_VERSION
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def _answer(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method != "OPTIONS":
+            if request.actor.active_user is None:
+                return _told(_("Please sign in."), 401)
+            if request.method != "GET" and request.headers.get("Tus-Resumable") != TUS_VERSION:
+                refused = _told(_("This vault speaks version 1.0.0 of the tus protocol."), 412)
+                refused.headers["Tus-Version"] = TUS_VERSION
+                return refused
+            if request.headers.get("Content-Encoding", "identity") != "identity":
+                return _told(_("Send the file as it is, without a content encoding."), 415)
+        try:
+            return view(request, *args, **kwargs)
+        except uploads.WrongOffset as error:
+            refused = _told(error.message, error.status)
+            refused.headers["Upload-Offset"] = str(error.offset)
+            return refused
+        except uploads.UploadRefused as error:
+            return _told(error.message, error.status)
+        except QuotaExceeded as error:
+            return _told(error.message, 413)
+        except (InvalidName, Refused) as error:
+            return _told(error.message, 400)
+        except access.NotAllowed as error:
+            return _told(str(error), 403)
+        except Http404:
+            return _told(_("There is nothing here that you can see."), 404)
+        except StoreUnavailable as error:
+            logger.warning("upload answered 503: %s", error)
+            refused = _told(_("The vault cannot reach its storage right now. What has arrived is kept."), 503)
+            refused.headers["Retry-After"] = "5"
+            return refused
+
+    return wrapped
+
+
+@login_not_required
+@tus
+@require_http_methods(["OPTIONS", "POST"])
+def create_upload(request: PersonRequest) -> HttpResponseBase:
+    """POST begins an upload (and may carry its first bytes); OPTIONS tells what is offered."""
+    if request.method == "OPTIONS":
+        response = HttpResponse(status=204)
+        response.headers["Tus-Version"] = TUS_VERSION
+        response.headers["Tus-Extension"] = TUS_EXTENSIONS
+        response.headers["Tus-Max-Size"] = str(settings.MAX_FILE_BYTES)
+        return response
+    length = _number(request, "Upload-Length")
+    if length is None:
+        return _told(_("The size of the file must be given."), 400)
+    metadata = _metadata(request.headers.get("Upload-Metadata", ""))
+    folder = access.fetch_place(request.actor, _folder_id(metadata.get("folder", "")), Level.VIEW)
+    *directories, _last = [part for part in metadata.get("relativePath", "").split("/") if part] or [""]
+    upload = _begin(request.actor, metadata, length, folder, directories)
+    carries_bytes = request.headers.get("Content-Type", "") == BODY_TYPE
+    if carries_bytes or length == 0:
+        upload = _take(request, upload, 0)
+    response = _described(HttpResponse(status=201), upload)
+    response.headers["Location"] = reverse("upload", args=[upload.pk])
+    return response
+
+
+def _begin(
+    actor: Actor, metadata: dict[str, str], length: int, folder: Folder | None, directories: list[str]
+) -> Upload:
+    """Space first: a refused file leaves no folder behind."""
+    name = metadata.get("filename", "")
+    kind = metadata.get("filetype", "")
+    if not directories:
+        return uploads.begin_upload(name, length, folder, kind, by=actor)
+    upload = uploads.begin_upload(name, length, folder, kind, by=actor)
+    try:
+        place = ensure_folder_path(directories, folder, by=actor)
+    except BaseException:
+        uploads.cancel_upload(upload.pk, by=actor)
+        raise
+    return uploads.redirect_upload(upload, place, by=actor)
+
+
+@login_not_required
+@tus
+@require_http_methods(["GET", "HEAD", "PATCH", "DELETE"])
+def upload(request: PersonRequest, upload_id: UUID) -> HttpResponseBase:
+    """HEAD tells how far it is, PATCH appends, DELETE ends it, GET gives its state as JSON."""
+    row = access.fetch_upload(request.actor, upload_id)
+    if request.method == "GET":
+        return JsonResponse(_state(row))
+    if request.method == "HEAD":
+        if row.state in {UploadState.CANCELLED, UploadState.EXPIRED, UploadState.FAILED}:
+            return HttpResponse(status=410)
+        return _described(HttpResponse(status=200), row)
+    if request.method == "DELETE":
+        uploads.cancel_upload(upload_id, by=request.actor)
+        return HttpResponse(status=204)
+    if request.headers.get("Content-Type", "") != BODY_TYPE:
+        return _told(_("The bytes must come as application/offset+octet-stream."), 415)
+    offset = _number(request, "Upload-Offset")
+    if offset is None:
+        return _told(_("The place of the bytes must be given."), 400)
+    if row.state == UploadState.DONE and offset == row.declared_bytes:
+        return _described(HttpResponse(status=204), row)  # the answer to the last request was lost
+    return _described(HttpResponse(status=204), _take(request, row, offset))
+
+
+def _take(request: PersonRequest, row: Upload, offset: int) -> Upload:
+    length = _number(request, "Content-Length")
+    if length is None and row.declared_bytes:
+        raise uploads.UploadRefused(_("The length of the request must be given."), 411)
+    if row.declared_bytes > offset or length:
+        row = uploads.receive(row.pk, offset, cast(Any, request), length, by=request.actor)
+    if row.received_bytes == row.declared_bytes:
+        try:
+            uploads.finish_upload(row.pk, by=request.actor)
+        except StoreUnavailable:
+            logger.warning("upload %s is finished by a job", row.pk)
+        row = access.fetch_upload(request.actor, row.pk)
+    return row
+
+
+def _state(row: Upload) -> dict[str, Any]:
+    return {
+        "state": row.state,
+        "offset": row.received_bytes,
+        "length": row.declared_bytes,
+        "message": row.failure,
+        "document": str(row.document_id) if row.document_id else None,
+        "url": reverse("document", args=[row.document_id]) if row.document_id else None,
+    }
+
+
+def _described(response: HttpResponse, row: Upload) -> HttpResponse:
+    response.headers["Upload-Offset"] = str(row.received_bytes)
+    response.headers["Upload-Length"] = str(row.declared_bytes)
+    response.headers["Upload-Expires"] = http_date(row.expires_at.timestamp())
+    response.headers["Upload-State"] = row.state
+    if row.document_id:
+        response.headers["Upload-Document"] = str(row.document_id)
+    return response
+
+
+def _number(request: HttpRequest, header: str) -> int | None:
+    value = request.headers.get(header, "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
+
+
+def _metadata(header: str) -> dict[str, str]:
+    """The pairs of Upload-Metadata. Raises UploadRefused."""
+    found: dict[str, str] = {}
+    try:
+        if len(header) > METADATA_LIMIT:
+            raise ValueError
+        for pair in filter(None, (part.strip() for part in header.split(","))):
+            key, _space, value = pair.partition(" ")
+            found[key] = base64.b64decode(value, validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise uploads.UploadRefused(_("The description of the file cannot be read."))
+    return found
+
+
+def _folder_id(value: str) -> UUID | None:
+    if not value:
+        return None
+    try:
+        return UUID(value)
+    except ValueError:
+        raise access.NotVisible
+
+
+# --- The plain form -----------------------------------------------------------------------------------
+
+
+def ticket_for(actor: Actor, folder: Folder | None) -> str:
+    """Lets this person, in this session, send files to this place for some hours."""
+    return signing.dumps(_claims(actor, str(folder.pk) if folder else ""), salt=TICKET_SALT)
+
+
+def _claims(actor: Actor, folder_id: str) -> dict[str, str]:
+    return {"user": str(actor.user.pk) if actor.user else "", "session": actor.session_hash, "folder": folder_id}
+
+
+@require_safe
+def add_files(request: PersonRequest) -> HttpResponse:
+    """A page with a plain file field."""
+    folder = access.fetch_place(request.actor, _folder_id(request.GET.get("folder", "")), Level.EDIT)
+    return render(
+        request,
+        "documents/add_files.html",
+        {"folder": folder, "ticket": ticket_for(request.actor, folder), "max_file_bytes": settings.MAX_FILE_BYTES},
+    )
+
+
+@csrf_exempt  # the ticket is the token, and is checked before a byte of the body is read
+@require_POST
+def add_files_with_ticket(request: PersonRequest, ticket: str) -> HttpResponseBase:
+    """Take the form's files, each streamed straight to the store."""
+    folder = _folder_of(request, ticket)
+    length = _number(request, "Content-Length")
+    if length is None:
+        return _plain_refusal(request, folder, _("The length of the request must be given."), 411)
+    form = FormFiles(request, length, folder, request.actor)
+    try:
+        form.read()
+    except QuotaExceeded as error:
+        return _plain_refusal(request, folder, error.message, 413)
+    except uploads.UploadRefused as error:
+        return _plain_refusal(request, folder, error.message, error.status)
+    for name, message in form.refused:
+        messages.error(request, f"{shown_name(name)}: {message}" if name else message)
+    if form.documents:
+        messages.success(
+            request,
+            ngettext("Added %(count)d file.", "Added %(count)d files.", len(form.documents))
+            % {"count": len(form.documents)},
+        )
+    elif not form.refused:
+        return _plain_refusal(request, folder, _("No file was chosen."), 400)
+    else:
+        return _add_page(request, folder, form.status)
+    return redirect("folder", folder.pk) if folder else redirect("files")
+
+
+def _folder_of(request: PersonRequest, ticket: str) -> Folder | None:
+    """The place a ticket is for. Raises NotAllowed for any but this person's, session's and site's."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+        raise access.NotAllowed(_("This form came from another site."))
+    try:
+        claims = signing.loads(ticket, salt=TICKET_SALT, max_age=TICKET_LIFE)
+    except signing.BadSignature:
+        raise access.NotAllowed(_("This page has been open for too long. Load it again and send the files once more."))
+    if claims != _claims(request.actor, claims.get("folder", "")):
+        raise access.NotAllowed(_("This page was made for another sign-in. Load it again and send the files once more."))
+    return access.fetch_place(request.actor, _folder_id(claims["folder"]), Level.EDIT)
+
+
+def _plain_refusal(request: PersonRequest, folder: Folder | None, message: str, status: int) -> HttpResponse:
+    messages.error(request, message)
+    return _add_page(request, folder, status)
+
+
+def _add_page(request: PersonRequest, folder: Folder | None, status: int) -> HttpResponse:
+    context = {"folder": folder, "ticket": ticket_for(request.actor, folder), "max_file_bytes": settings.MAX_FILE_BYTES}
+    return render(request, "documents/add_files.html", context, status=status)
