@@ -1,6 +1,5 @@
 """Puts the `Actor` on every request, and the person's time zone on the thread."""
 
-import hashlib
 import uuid
 import zoneinfo
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from django.utils.functional import SimpleLazyObject
 
 from accounts.actors import Actor
 from accounts.models import User
+from accounts.secrets import session_fingerprint
 from docuvault.lib.addresses import client_address
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -28,7 +28,7 @@ def actor(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         request.request_id = uuid.uuid4().hex  # type: ignore[attr-defined]
-        request.actor = SimpleLazyObject(lambda: _actor_of(request))  # type: ignore[attr-defined]
+        request.actor = SimpleLazyObject(lambda: actor_of(request))  # type: ignore[attr-defined]
         with timezone.override(_zone_of(request)):
             return get_response(request)
 
@@ -43,15 +43,15 @@ def _zone_of(request: HttpRequest) -> zoneinfo.ZoneInfo | None:
         return None
 
 
-def _actor_of(request: HttpRequest) -> Actor:
+def actor_of(request: HttpRequest) -> Actor:
+    """Who asks by this request, as its session says now (a sign-in changes that within a request)."""
     request_id, address = request.request_id, client_address(request)  # type: ignore[attr-defined]
     user = request.user
     if not isinstance(user, User) and not user.is_authenticated:
         return Actor.anonymous(request_id=request_id, address=address)
-    key = request.session.session_key or ""
     return Actor.for_user(
         User.objects.get(pk=user.pk) if not isinstance(user, User) else user,
         request_id=request_id,
         address=address,
-        session_hash=hashlib.sha256(key.encode()).hexdigest()[:32] if key else "",
+        session_hash=session_fingerprint(request.session.session_key),
     )

@@ -9,6 +9,7 @@ from django.contrib.postgres.functions import RandomUUID
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower, Now
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 HANDLE_PATTERN = r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"
@@ -48,6 +49,9 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField(_("may sign in"), default=True, db_default=True)
     time_zone = models.CharField(_("time zone"), max_length=64, blank=True, default="", db_default="")
     created_at = models.DateTimeField(_("member since"), db_default=Now(), editable=False)
+    # Part of every session's and of every reset token's signature: counting up ends them all at once.
+    session_epoch = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    reset_epoch = models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
     USERNAME_FIELD = "handle"
     EMAIL_FIELD = "email"
@@ -84,6 +88,11 @@ class User(AbstractBaseUser):
     @property
     def is_superuser(self) -> bool:
         return self.is_admin
+
+    def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
+        return salted_hmac(
+            "accounts.models.User.session", f"{self.password}:{self.session_epoch}", secret=secret, algorithm="sha256"
+        ).hexdigest()
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
         return self.is_admin

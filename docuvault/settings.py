@@ -129,7 +129,12 @@ APP_ROLE: str = DATABASES["default"].get("USER", "") or "docuvault_app"
 
 CACHES = {
     # Shared by every process: rate limits must hold across them.
-    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache_entries"},
+    # With the usual 300 entries, a flood of made-up names would push the counters out.
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache_entries",
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    },
 }
 
 # --- Object storage (documents/storage.py is the only reader) --------------------------------------
@@ -157,6 +162,8 @@ FILE_UPLOAD_HANDLERS = ["docuvault.lib.refuse_files.RefuseFiles"]
 # --- People -----------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
+# Handles are unique by an index on their lower case, which the check does not see.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
@@ -170,7 +177,9 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "accounts.secrets.LongestPassword"},
 ]
+PASSWORD_RESET_TIMEOUT = 3600
 ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = "handle"
 ACCOUNT_LOGIN_METHODS = {"email", "username"}
@@ -180,6 +189,18 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "accounts.secrets.ResetTokens"  # noqa: S105
+ACCOUNT_FORMS = {
+    "login": "accounts.forms.SignInForm",
+    "signup": "accounts.forms.SignUpForm",
+    "reset_password": "accounts.forms.AskResetForm",
+    "reset_password_from_key": "accounts.forms.ResetForm",
+    "change_password": "accounts.forms.ChangePasswordForm",
+    "set_password": "accounts.forms.SetPasswordForm",
+    "add_email": "accounts.forms.ChangeEmailForm",
+    "reauthenticate": "accounts.forms.ReauthenticateForm",
+}
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 ACCOUNT_SESSION_REMEMBER = True
@@ -191,6 +212,16 @@ MFA_ADAPTER = "accounts.adapters.MfaAdapter"
 MFA_TOTP_ISSUER = "DocuVault"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_RECOVERY_CODE_COUNT = 10
+MFA_RECOVERY_CODE_DIGITS = 12
+# One step of a slow clock or hand; accounts.forms.Code keeps a code from being used twice.
+MFA_TOTP_TOLERANCE = 1
+# A changed address is confirmed before it counts, so a second step does not forbid changing it.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_FORMS = {
+    "authenticate": "accounts.forms.CodeForm",
+    "reauthenticate": "accounts.forms.CodeAgainForm",
+    "activate_totp": "accounts.forms.TurnOnForm",
+}
 
 # --- Sessions, cookies, headers -----------------------------------------------------------------------
 
