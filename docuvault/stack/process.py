@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -25,6 +25,11 @@ class Account:
 
     uid: int
     gid: int
+
+
+def as_account(account: Account | None) -> dict[str, Any]:
+    """What subprocess needs to run as somebody else."""
+    return {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
 
 
 def _prepare(death_signal: signal.Signals) -> Callable[[], None]:
@@ -59,7 +64,7 @@ def spawn(
         start_new_session=True,
         umask=0o077,
         preexec_fn=_prepare(death_signal),
-        **({"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}),
+        **as_account(account),
     )
 
 
@@ -94,3 +99,42 @@ def started_at(pid: int) -> str | None:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
         return None
+
+
+def sessions() -> dict[int, list[int]]:
+    """Every living process by its session, read from /proc (empty where there is none)."""
+    found: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[0] != "Z":
+            found.setdefault(int(fields[3]), []).append(int(entry.name))
+    return found
+
+
+def family(pid: int) -> list[int]:
+    """A process and all below it; PostgreSQL gives each of its own a session, so sessions do not tell."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents.setdefault(int(fields[1]), []).append(int(entry.name))
+    found = [pid]
+    for one in found:
+        found += parents.get(one, [])
+    return found
+
+
+def memory_bytes(pid: int) -> int:
+    """A process's proportional share of memory; 0 where it cannot be read."""
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0

@@ -28,7 +28,7 @@ def start_services() -> None:
     def stop() -> None:
         if os.getpid() == owner:
             store.stop()
-            postgres.stop()
+            postgres.remove()
             shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(stop)
