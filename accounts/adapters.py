@@ -18,10 +18,11 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare
 from django.utils.timezone import now
-from django.utils.translation import gettext, gettext_lazy as _
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts import mails
-from accounts.actions import change_password, clean_handle
+from accounts.actions import change_password, clean_address, clean_handle
 from accounts.middleware import actor_of
 from accounts.models import User
 from accounts.secrets import SECOND_STEP, is_too_long, seal, unseal
@@ -63,6 +64,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if not shallow and User.objects.filter(handle=handle).exists():
             raise self.validation_error("username_taken")
         return handle
+
+    def clean_email(self, email: str) -> str:
+        return clean_address(email)
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_address(request) or "unknown"
@@ -168,7 +172,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             )
 
     def send_notification_mail(
-        self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
+        self,
+        template_prefix: str,
+        user: User,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
     ) -> None:
         """Tell a person what was changed in the account, and from where."""
         known = {"changed_at": now(), "address": client_address(self.request) or "", "handle": user.handle}
@@ -176,10 +184,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def get_reset_password_from_key_url(self, key: str) -> str:
         path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
-        return settings.BASE_URL + path.replace("UID-KEY", key)
+        return str(settings.BASE_URL) + path.replace("UID-KEY", key)
 
     def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
-        return settings.BASE_URL + reverse("account_confirm_email", args=[emailconfirmation.key])
+        return str(settings.BASE_URL) + reverse("account_confirm_email", args=[emailconfirmation.key])
 
     def send_account_already_exists_mail(self, email: str) -> None:
         self.send_mail(
@@ -210,5 +218,3 @@ def keep_this_session(request: HttpRequest, user: User) -> None:
     """After `end_sessions`: the one that asked goes on, under a new key."""
     update_session_auth_hash(request, user)
     request.actor = actor_of(request)  # type: ignore[attr-defined]
-
-

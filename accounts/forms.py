@@ -17,7 +17,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import lazy
-from django.utils.translation import gettext, gettext_lazy as _
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.actions import NameTaken, clean_handle, make_user, note_reset_asked, reset_password
 from accounts.models import Role, User
@@ -70,6 +71,8 @@ class SignInForm(Plainly, account.LoginForm):  # type: ignore[misc]
 class SignUpForm(Plainly, account.SignupForm):  # type: ignore[misc]
     labels = {"email": _("E-mail address"), "username": _("Handle"), "password1": _("Password")}
     hints = {"username": HANDLE_HELP, "password1": password_rules()}
+
+    account_already_exists: bool
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
         if self.account_already_exists:
@@ -185,7 +188,17 @@ def _zones() -> list[tuple[str, Any]]:
     parts: dict[str, list[tuple[str, str]]] = {}
     for zone in sorted(zoneinfo.available_timezones()):
         part, _slash, place = zone.partition("/")
-        if place and part not in {"Etc", "SystemV", "posix", "right", "US", "Brazil", "Canada", "Chile", "Mexico"}:
+        if place and part not in {
+            "Etc",
+            "SystemV",
+            "posix",
+            "right",
+            "US",
+            "Brazil",
+            "Canada",
+            "Chile",
+            "Mexico",
+        }:
             parts.setdefault(part, []).append((zone, place.replace("_", " ").replace("/", ", ")))
     server = gettext("The server's (%(zone)s)") % {"zone": settings.TIME_ZONE}
     return [("", server), ("UTC", "UTC"), *parts.items()]

@@ -48,7 +48,8 @@ def send_invitation(invitation: Invitation, link: str) -> bool:
 def reset_link(user: User) -> str:
     """Where a person sets a new password; works once, for an hour."""
     uid, key = user_pk_to_url_str(user), ResetTokens().make_token(user)
-    return settings.BASE_URL + reverse("account_reset_password_from_key", kwargs={"uidb36": uid, "key": key})
+    path = reverse("account_reset_password_from_key", kwargs={"uidb36": uid, "key": key})
+    return str(settings.BASE_URL) + path
 
 
 def send_reset_link(user: User) -> bool:

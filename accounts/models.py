@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 HANDLE_PATTERN = r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"
 valid_handle = RegexValidator(
-    HANDLE_PATTERN, _("Use small letters, digits, dots, hyphens and underscores; begin and end with a letter or digit.")
+    HANDLE_PATTERN,
+    _("Use small letters, digits, dots, hyphens and underscores; begin and end with a letter or digit."),
 )
 
 
@@ -45,7 +46,9 @@ class User(AbstractBaseUser):
     handle = models.CharField(_("handle"), max_length=64, validators=[valid_handle])
     email = models.EmailField(_("e-mail address"), max_length=254)
     display_name = models.CharField(_("name"), max_length=120, blank=True, default="", db_default="")
-    role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.MEMBER, db_default=Role.MEMBER)
+    role = models.CharField(
+        _("role"), max_length=16, choices=Role, default=Role.MEMBER, db_default=Role.MEMBER
+    )
     is_active = models.BooleanField(_("may sign in"), default=True, db_default=True)
     time_zone = models.CharField(_("time zone"), max_length=64, blank=True, default="", db_default="")
     created_at = models.DateTimeField(_("member since"), db_default=Now(), editable=False)
@@ -91,7 +94,10 @@ class User(AbstractBaseUser):
 
     def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
         return salted_hmac(
-            "accounts.models.User.session", f"{self.password}:{self.session_epoch}", secret=secret, algorithm="sha256"
+            "accounts.models.User.session",
+            f"{self.password}:{self.session_epoch}",
+            secret=secret,
+            algorithm="sha256",
         ).hexdigest()
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
@@ -203,7 +209,9 @@ class Membership(models.Model):
         verbose_name_plural = _("memberships")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["group", "user"], name="uq_memberships_group_user"),
-            models.CheckConstraint(condition=models.Q(role__in=MembershipRole.values), name="ck_memberships_role"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=MembershipRole.values), name="ck_memberships_role"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -30,7 +30,8 @@ class OutboxBackend(BaseEmailBackend):
         return len(email_messages)
 
     def _keep(self, message: EmailMessage) -> None:
-        raw = message.message().as_bytes(linesep="\r\n")  # raises BadHeaderError for a forged header
+        # Raises BadHeaderError for a forged header.
+        raw = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
         folder = Path(settings.MAIL_DIR)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         name = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
@@ -41,7 +42,10 @@ class OutboxBackend(BaseEmailBackend):
         unfinished.rename(folder / (name + SUFFIX))
         found = LINK.search(str(message.body))
         logger.info(
-            "mail to %s: %s  %s", ", ".join(message.to), message.subject, found.group().rstrip(".,)") if found else ""
+            "mail to %s: %s  %s",
+            ", ".join(message.to),
+            message.subject,
+            found.group().rstrip(".,)") if found else "",
         )
 
 

@@ -4,9 +4,9 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models import F
+from django.template.defaultfilters import filesizeformat
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
-from django.template.defaultfilters import filesizeformat
 
 from accounts.models import Quota
 

@@ -71,7 +71,11 @@ def tell_email_confirmed(request: HttpRequest, email_address: EmailAddress, **kw
 
 @receiver(account.email_changed, dispatch_uid="tell_email_changed")
 def tell_email_changed(
-    request: HttpRequest, user: User, from_email_address: EmailAddress | None, to_email_address: EmailAddress, **kwargs: Any
+    request: HttpRequest,
+    user: User,
+    from_email_address: EmailAddress | None,
+    to_email_address: EmailAddress,
+    **kwargs: Any,
 ) -> None:
     if from_email_address is not None:
         _tell(

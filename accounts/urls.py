@@ -5,12 +5,12 @@ from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as codes
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from accounts.views import entrance, join, outbox, people, profile, second_step
+from accounts.views import join, outbox, people, profile, second_step
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("account/login/", entrance.sign_in, name="account_login"),
+    path("account/login/", account.login, name="account_login"),
     path("account/logout/", account.logout, name="account_logout"),
-    path("account/signup/", entrance.sign_up, name="account_signup"),
+    path("account/signup/", account.signup, name="account_signup"),
     path("account/inactive/", account.account_inactive, name="account_inactive"),
     path("account/reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
     path("account/email/", account.email, name="account_email"),
@@ -39,7 +39,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/second-step/off/", second_step.turn_off, name="mfa_deactivate_totp"),
     path("account/second-step/codes/", codes.view_recovery_codes, name="mfa_view_recovery_codes"),
     path("account/second-step/codes/new/", second_step.new_codes, name="mfa_generate_recovery_codes"),
-    path("account/second-step/codes/file/", codes.download_recovery_codes, name="mfa_download_recovery_codes"),
+    path(
+        "account/second-step/codes/file/", codes.download_recovery_codes, name="mfa_download_recovery_codes"
+    ),
     path("profile/", profile.profile, name="profile"),
     path("people/", people.people, name="people"),
     path("people/invitations/<uuid:invitation_id>/withdraw/", people.withdraw, name="withdraw_invitation"),

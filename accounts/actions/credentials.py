@@ -22,9 +22,7 @@ def _tell(verb: audit.Verb, user: User | None, by: Actor) -> None:
     if user is None:
         audit.record(verb, by=by, target_kind="user", result="unknown")
         return
-    audit.record(
-        verb, by=by, target_kind="user", target_id=user.pk, target_name=user.handle, owner=user.pk
-    )
+    audit.record(verb, by=by, target_kind="user", target_id=user.pk, target_name=user.handle, owner=user.pk)
 
 
 @transaction.atomic

@@ -7,14 +7,13 @@ from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from accounts.actions.people import NameTaken, clean_handle, make_user
+from accounts.actions.people import NameTaken, clean_address, clean_handle, make_user
 from accounts.actions.rights import only_admins
 from accounts.actors import Actor
 from accounts.models import Invitation, Role, User, valid_handle
@@ -77,8 +76,7 @@ def invite(email: str, role: str = Role.MEMBER, *, by: Actor) -> tuple[Invitatio
     Raises AlreadyMember, ValidationError.
     """
     only_admins(by)
-    email = email.strip().lower()
-    validate_email(email)
+    email = clean_address(email)
     if role not in Role.values:
         raise ValidationError(_("There is no such role."))
     if User.objects.filter(email__iexact=email).exists():
@@ -122,8 +120,7 @@ def accept_invitation(
     """
     invitation = _usable(token, _open().select_for_update())
     handle = clean_handle(handle)
-    email = invitation.email or email.strip().lower()
-    validate_email(email)
+    email = clean_address(invitation.email or email)
     display_name = " ".join(display_name.split())
     validate_password(password, User(handle=handle, email=email, display_name=display_name))
     user = make_user(
@@ -136,7 +133,11 @@ def accept_invitation(
         is_confirmed=True,
     )
     Invitation.objects.filter(pk=invitation.pk).update(accepted_at=now(), accepted_by=user)
-    _tell(audit.Verb.INVITATION_ACCEPTED, invitation, Actor.for_user(user, request_id=by.request_id, address=by.address))
+    _tell(
+        audit.Verb.INVITATION_ACCEPTED,
+        invitation,
+        Actor.for_user(user, request_id=by.request_id, address=by.address),
+    )
     return user
 
 
@@ -174,8 +175,7 @@ def make_first_admin(email: str, password: str, *, by: Actor) -> User | None:
     only_admins(by)
     if _is_admin_there():
         return None
-    email = email.strip().lower()
-    validate_email(email)
+    email = clean_address(email)
     known = User.objects.select_for_update().filter(email__iexact=email).first()
     if known is not None:
         User.objects.filter(pk=known.pk).update(role=Role.ADMIN, is_active=True)
@@ -193,9 +193,7 @@ def make_first_admin(email: str, password: str, *, by: Actor) -> User | None:
     handle = _first_handle(email)
     validate_password(password, User(handle=handle, email=email))
     try:
-        return make_user(
-            handle, email, by=by, password=password, role=Role.ADMIN, is_confirmed=True
-        )
+        return make_user(handle, email, by=by, password=password, role=Role.ADMIN, is_confirmed=True)
     except NameTaken:
         if _is_admin_there():
             return None  # another start of the same vault was a moment faster

@@ -5,6 +5,7 @@ import zoneinfo
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
@@ -15,6 +16,7 @@ from accounts.models import Quota, Role, User, valid_handle
 from sharing import audit
 
 LARGEST_LIMIT_BYTES = 2**60
+LONGEST_ADDRESS = 254
 
 
 class NameTaken(Exception):
@@ -45,6 +47,15 @@ def clean_handle(raw: str) -> str:
     if handle in settings.ACCOUNT_USERNAME_BLACKLIST:
         raise ValidationError(_("This name is taken. Please choose another."))
     return handle
+
+
+def clean_address(raw: str) -> str:
+    """An e-mail address as it is kept. Raises ValidationError."""
+    address = raw.strip().lower()
+    validate_email(address)
+    if len(address) > LONGEST_ADDRESS:
+        raise ValidationError(_("This e-mail address is too long."))
+    return address
 
 
 @transaction.atomic
@@ -121,9 +132,7 @@ def change_limit(user: User, limit_bytes: int, *, by: Actor) -> None:
 
 def _lock_with_admins(user: User) -> tuple[User, list[User]]:
     """The person and all active admins, locked in one order, so that two cannot remove each other."""
-    admins = list(
-        User.objects.select_for_update().filter(role=Role.ADMIN, is_active=True).order_by("pk")
-    )
+    admins = list(User.objects.select_for_update().filter(role=Role.ADMIN, is_active=True).order_by("pk"))
     return User.objects.select_for_update().get(pk=user.pk), admins
 
 

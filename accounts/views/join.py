@@ -26,7 +26,8 @@ def join(request: PersonRequest, token: str) -> HttpResponse:
     """Unknown, used, withdrawn and expired links look the same."""
     if request.actor.user is not None:
         return render(request, "accounts/join_signed_in.html", {"person": request.actor.user})
-    if (too_many := ratelimit.consume_or_429(request, action="signup")) is not None:
+    too_many: HttpResponse | None = ratelimit.consume_or_429(request, action="signup")
+    if too_many is not None:
         return too_many
     try:
         invitation = find_invitation(token)

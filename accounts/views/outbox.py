@@ -45,5 +45,9 @@ def outbox(request: PersonRequest) -> HttpResponse:
     return render(
         request,
         "accounts/outbox.html",
-        {"mails": [ShownMail(mail, pieces(mail.text)) for mail in kept], "is_in_use": is_in_use()},
+        {
+            "place": "outbox",
+            "mails": [ShownMail(mail, pieces(mail.text)) for mail in kept],
+            "is_in_use": is_in_use(),
+        },
     )

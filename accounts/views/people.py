@@ -46,13 +46,14 @@ def people(request: PersonRequest) -> HttpResponse:
             Q(handle__icontains=query) | Q(email__icontains=query) | Q(display_name__icontains=query)
         )
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
-    waiting = Invitation.objects.filter(
-        accepted_at=None, withdrawn_at=None, expires_at__gt=now()
-    ).exclude(email="")
+    waiting = Invitation.objects.filter(accepted_at=None, withdrawn_at=None, expires_at__gt=now()).exclude(
+        email=""
+    )
     return render(
         request,
         "accounts/people.html",
         {
+            "place": "people",
             "form": form,
             "page": page,
             "query": query,

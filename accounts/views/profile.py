@@ -22,7 +22,9 @@ def profile(request: PersonRequest) -> HttpResponse:
     )
     if request.method == "POST" and form.is_valid():
         try:
-            change_profile(form.cleaned_data["display_name"], form.cleaned_data["time_zone"], by=request.actor)
+            change_profile(
+                form.cleaned_data["display_name"], form.cleaned_data["time_zone"], by=request.actor
+            )
         except ValidationError as error:
             form.add_error("time_zone", error)
         else:
