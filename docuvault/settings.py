@@ -304,6 +304,7 @@ JOB_TIMEOUT_SECONDS = 900
 Q_CLUSTER = {
     "name": "docuvault",
     "orm": "default",
+    "broker_class": "docuvault.lib.queue.SteadyBroker",
     "workers": env.int("DOCUVAULT_WORKERS", default=2),
     "timeout": JOB_TIMEOUT_SECONDS,
     "retry": JOB_TIMEOUT_SECONDS + 60,

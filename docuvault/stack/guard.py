@@ -18,7 +18,9 @@ done
 [ -n "$groups" ] || exit 0
 sleep 0.2
 for group in $groups; do kill -TERM -- "-$group" 2>/dev/null; done
-for second in 1 2 3 4 5 6 7 8; do
+second=0
+while [ "$second" -lt "$GRACE" ]; do
+  second=$((second + 1))
   alive=
   for group in $groups; do kill -0 -- "-$group" 2>/dev/null && alive=yes; done
   [ -n "$alive" ] || exit 0
@@ -31,13 +33,14 @@ for group in $groups; do kill -KILL -- "-$group" 2>/dev/null; done
 class Guard:
     """Told of each part's start and end."""
 
-    def __init__(self) -> None:
+    def __init__(self, grace: int = 8) -> None:
         self.process = subprocess.Popen(
             ["/bin/sh", "-c", SCRIPT],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            env={"PATH": "/usr/bin:/bin", "GRACE": str(grace)},
             cwd="/",
         )
 
