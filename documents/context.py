@@ -1,9 +1,28 @@
-"""What the frame around every page shows."""
+"""What the frame around every page shows. Lazy: a page without a frame pays nothing."""
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from accounts.models import Quota
+from documents.tree import with_children
+from sharing import access
+
+RAIL_TOPICS = 30
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    return {}
+    """The person's quota, topics and top folders for the rail."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {"signup_policy": settings.SIGNUP}
+    actor = request.actor  # type: ignore[attr-defined]
+    return {
+        "signup_policy": settings.SIGNUP,
+        "trash_days": settings.TRASH_DAYS,
+        "quota": SimpleLazyObject(lambda: Quota.objects.get(user=user)),
+        "rail_topics": SimpleLazyObject(lambda: list(access.visible_topics(actor).order_by("name_key")[:RAIL_TOPICS])),
+        "rail_folders": SimpleLazyObject(lambda: with_children(access.folders_in(actor, None))),
+    }

@@ -9,6 +9,7 @@ from docuvault import views
 
 urlpatterns = [
     path("health", views.health, name="health"),
+    path("icons.svg", views.icons, name="icons"),
     path("jsi18n/", login_not_required(JavaScriptCatalog.as_view(packages=["docuvault"])), name="jsi18n"),
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -15,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_q.status import Stat
 
+from docuvault.lib.icons import sprite
 from docuvault.middleware import is_outage, outage_answer
 from documents.storage import store
 
@@ -56,6 +58,16 @@ def _ask_queue() -> None:
         raise RuntimeError("no worker has reported")
     if now() - max(beats) > HEARTBEAT_LIMIT:
         raise RuntimeError(f"the last worker reported at {max(beats)}")
+
+
+@login_not_required
+@require_safe
+def icons(request: HttpRequest) -> HttpResponse:
+    """The sprite; its address changes with its contents, so it may be kept for ever."""
+    text, _digest = sprite(settings.NODE_MODULES / "lucide-static" / "icons")
+    response = HttpResponse(text, content_type="image/svg+xml")
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response
 
 
 @login_not_required

@@ -1,5 +1,7 @@
 """Addresses of the sharing room."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from sharing.views import activity
+
+urlpatterns: list[URLPattern | URLResolver] = [path("activity/", activity.my_activity, name="my_activity")]

@@ -1,0 +1,20 @@
+"""The folder tree, one level at a time."""
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from documents.models import Folder
+
+LEVEL_LIMIT = 500
+
+
+def with_children(folders: QuerySet[Folder]) -> list[Folder]:
+    """These folders in order, each knowing whether it holds others (`has_children`)."""
+    below = Folder.objects.live().filter(parent=OuterRef("pk"))
+    return list(folders.annotate(has_children=Exists(below)).order_by("name_key")[:LEVEL_LIMIT])
+
+
+def paths_of(folders: list[Folder]) -> dict[object, str]:
+    """The words of the way to each folder, itself left out: "Car / Insurance"."""
+    wanted = {key for folder in folders for key in folder.path}
+    names = dict(Folder.objects.filter(pk__in=wanted).values_list("pk", "name"))
+    return {f.pk: " / ".join(names[key] for key in f.path[:-1] if key in names) for f in folders}

@@ -1,0 +1,146 @@
+"""A document's page, and what can be done with one document."""
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.middleware import PersonRequest
+from docuvault.lib.htmx import back_to, done, is_fragment, show
+from documents.actions.documents import move_document as move
+from documents.actions.documents import rename_document as rename
+from documents.actions.documents import star_document as star
+from documents.actions.documents import unstar_document as unstar
+from documents.actions.errors import Refused
+from documents.actions.topics import tag_documents, untag_documents
+from documents.actions.trash import trash_document as throw_away
+from documents.forms import NameForm
+from documents.models import Document, DocumentTopic, Star
+from documents.views.asked import uuid_or_none, uuids
+from documents.views.files import places_to_pick
+from sharing import access, audit
+from sharing.access import Level
+from sharing.models import Share
+
+EVENTS_SHOWN = 20
+
+
+@require_safe
+def document(request: PersonRequest, document_id: UUID) -> HttpResponse:
+    """What it is, where it is filed and why, who can see it, what happened to it."""
+    item = access.fetch_document(request.actor, document_id)
+    version = item.current_version
+    is_pane = bool(request.GET.get("pane")) and is_fragment(request)
+    if version is not None and not is_pane:
+        version.document = item
+        audit.record_reading(audit.Verb.DOCUMENT_VIEWED, version, by=request.actor)
+    level = access.level_on_document(request.actor, item) or Level.VIEW
+    context = {
+        "item": item,
+        "version": version,
+        "version_count": item.versions.count(),
+        "topics": _topics_on(request, item),
+        "is_starred": Star.objects.filter(user=request.actor.user, document=item).exists(),
+        "crumbs": access.visible_ancestors(request.actor, item.folder),
+        "can": {"edit": level >= Level.EDIT, "own": level >= Level.OWN},
+        "place": "files",
+    }
+    if is_pane:
+        return show(request, "documents/document_pane.html", context)
+    context["events"] = access.events_of(request.actor, item)[:EVENTS_SHOWN]
+    context["shares"] = _shares(item) if level >= Level.OWN else []
+    return show(request, "documents/document.html", context)
+
+
+def _topics_on(request: PersonRequest, item: Document) -> list[DocumentTopic]:
+    rows = DocumentTopic.objects.filter(document=item, topic__in=access.visible_topics(request.actor))
+    return list(rows.select_related("topic", "added_by").order_by("topic__name_key"))
+
+
+def _shares(item: Document) -> list[Share]:
+    path = item.folder.path if item.folder else []
+    rows = Share.objects.filter(document=item) | Share.objects.filter(folder__in=path)
+    return list(rows.select_related("recipient", "group", "folder"))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def rename_document(request: PersonRequest, document_id: UUID) -> HttpResponse:
+    item = access.fetch_document(request.actor, document_id, Level.EDIT)
+    form = NameForm(request.POST or None, initial={"name": item.name})
+    if request.method == "POST" and form.is_valid():
+        try:
+            item = rename(item, form.cleaned_data["name"], by=request.actor)
+        except Refused as error:
+            form.add_error("name", error.message)
+        else:
+            message = _("It is called “%(name)s” now.") % {"name": item.name}
+            return done(request, message, to=back_to(request, reverse("document", args=[item.pk])))
+    context = {"form": form, "item": item}
+    return show(request, "documents/rename.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def move_document(request: PersonRequest, document_id: UUID) -> HttpResponse:
+    item = access.fetch_document(request.actor, document_id, Level.EDIT)
+    error = ""
+    if request.method == "POST":
+        to = access.fetch_place(request.actor, uuid_or_none(request.POST.get("to")), Level.EDIT)
+        try:
+            move(item, to, by=request.actor, keep_both="keep_both" in request.POST)
+        except Refused as refused:
+            error = refused.message
+        else:
+            message = _("Moved to %(place)s.") % {"place": to.name if to else _("Files")}
+            return done(request, message, to=reverse("document", args=[item.pk]))
+    context = {"items": [item], "item": item, "places": places_to_pick(request), "error": error}
+    return show(request, "documents/move.html", context, status=422 if error else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def trash_document(request: PersonRequest, document_id: UUID) -> HttpResponse:
+    item = access.fetch_document(request.actor, document_id, Level.OWN)
+    if request.method == "POST":
+        entry = throw_away(item, by=request.actor)
+        to = reverse("folder", args=[item.folder_id]) if item.folder_id else reverse("files")
+        return done(
+            request,
+            _("“%(name)s” is in the trash.") % {"name": item.name},
+            to=to,
+            undo_url=f"{reverse('undo_trash')}?entry={entry.pk}",
+            is_moving=True,
+        )
+    return show(request, "documents/throw_away.html", {"item": item, "is_folder": False})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def document_topics(request: PersonRequest, document_id: UUID) -> HttpResponse:
+    """Check the topics this document is to have."""
+    item = access.fetch_document(request.actor, document_id)
+    topics = list(access.visible_topics(request.actor).order_by("name_key"))
+    on = {row.topic_id for row in _topics_on(request, item)}
+    if request.method == "POST":
+        wanted = set(uuids(request.POST.getlist("topic")))
+        if not wanted <= {topic.pk for topic in topics}:
+            raise access.NotVisible
+        for topic in topics:
+            if topic.pk in wanted - on:
+                tag_documents([item], topic, by=request.actor)
+            elif topic.pk in on - wanted:
+                untag_documents([item], topic, by=request.actor)
+        return done(request, _("Topics saved."), to=reverse("document", args=[item.pk]))
+    return show(request, "documents/document_topics.html", {"item": item, "all_topics": topics, "on": on})
+
+
+@require_POST
+def star_document(request: PersonRequest, document_id: UUID) -> HttpResponse:
+    """Star, or take the star off (`off`)."""
+    item = access.fetch_document(request.actor, document_id)
+    if "off" in request.POST:
+        unstar(item, by=request.actor)
+        message = _("The star is off.")
+    else:
+        star(item, by=request.actor)
+        message = _("Starred.")
+    return done(request, message, to=back_to(request, reverse("document", args=[item.pk])))

@@ -1,0 +1,87 @@
+"""Finding by a part of a name; and the lists of what was added last and what is starred."""
+
+from typing import TypeVar
+
+from django.core.exceptions import BadRequest
+from django.db.models import Case, Model, QuerySet, Value, When
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from accounts.middleware import PersonRequest
+from docuvault.lib.htmx import is_fragment, show
+from documents.listing import SORTS, BadCursor, mark_stars, page_of, with_topics
+from documents.names import name_key
+from documents.tree import paths_of
+from documents.views.asked import size_of
+from sharing import access
+
+Row = TypeVar("Row", bound=Model)
+WORDS_LIMIT = 200
+IN_BOX, ON_PAGE = 6, 100
+
+
+def _matching(rows: QuerySet[Row], key: str, limit: int) -> list[Row]:
+    """Rows whose name holds the words; those that begin with them come first."""
+    begins = Case(When(name_key__startswith=key, then=Value(0)), default=Value(1))
+    return list(rows.filter(name_key__contains=key).order_by(begins, "name_key", "id")[:limit])
+
+
+@require_safe
+def find(request: PersonRequest) -> HttpResponse:
+    """Folders, documents and topics by a part of their name: a page, or the box's list."""
+    text = request.GET.get("q", "").replace("\x00", "").strip()[:WORDS_LIMIT]
+    key = name_key(text)
+    in_box = is_fragment(request) and "box" in request.GET
+    limit = IN_BOX if in_box else ON_PAGE
+    context: dict[str, object] = {"query_text": text, "place": "find", "limit": limit}
+    if key:
+        documents = _matching(
+            with_topics(access.visible_documents(request.actor).select_related("folder"), request.actor), key, limit + 1
+        )
+        folders = _matching(access.visible_folders(request.actor), key, limit)
+        mark_stars(documents, request.actor)
+        paths = paths_of(folders)
+        context |= {
+            "documents": documents[:limit],
+            "is_more": len(documents) > limit,
+            "folders": [(folder, paths[folder.pk]) for folder in folders],
+            "found_topics": _matching(access.visible_topics(request.actor), key, limit),
+        }
+        context["is_empty"] = not (documents or folders or context["found_topics"])
+    return show(request, "documents/find_box.html" if in_box else "documents/find.html", context)
+
+
+@require_safe
+def recent(request: PersonRequest) -> HttpResponse:
+    """What came in last, wherever it lies."""
+    rows = access.visible_documents(request.actor, access.Level.OWN).select_related("folder")
+    try:
+        page = page_of(
+            with_topics(rows, request.actor),
+            SORTS["-created"],
+            after=request.GET.get("after", ""),
+            size=size_of(request.GET),
+        )
+    except BadCursor:
+        raise BadRequest(_("This address is not one of ours."))
+    mark_stars(page.rows, request.actor)
+    context = {"page": page, "place": "recent", "shows_place": True, "view": "list", "sort": "-created"}
+    is_more = request.GET.get("after") and is_fragment(request)
+    return show(request, "documents/more.html" if is_more else "documents/recent.html", context)
+
+
+@require_safe
+def starred(request: PersonRequest) -> HttpResponse:
+    """What the person wants at hand."""
+    rows = access.visible_documents(request.actor).filter(stars__user=request.actor.user).select_related("folder")
+    try:
+        page = page_of(
+            with_topics(rows, request.actor), SORTS["name"], after=request.GET.get("after", ""), size=size_of(request.GET)
+        )
+    except BadCursor:
+        raise BadRequest(_("This address is not one of ours."))
+    mark_stars(page.rows, request.actor)
+    context = {"page": page, "place": "starred", "shows_place": True, "view": "list", "sort": "name"}
+    is_more = request.GET.get("after") and is_fragment(request)
+    return show(request, "documents/more.html" if is_more else "documents/starred.html", context)

@@ -1,0 +1,51 @@
+"""How a line of the trail is read aloud."""
+
+from typing import Any
+
+from django import template
+from django.utils.translation import gettext as _
+
+from documents.names import shown_name
+from sharing.audit import Verb
+from sharing.models import AuditEvent
+
+register = template.Library()
+
+ICONS = {
+    "added": "plus", "viewed": "eye", "downloaded": "download", "renamed": "pencil", "moved": "move",
+    "trashed": "trash-2", "restored": "rotate-ccw", "purged": "x", "tagged": "tag", "untagged": "tag",
+    "starred": "star", "unstarred": "star", "made": "plus", "in": "log-in", "out": "log-out", "failed": "circle-alert",
+}  # fmt: skip
+
+
+@register.filter
+def wording(event: AuditEvent) -> str:
+    """What was done, in the words of the vocabulary."""
+    return str(Verb(event.action).label) if event.action in Verb.values else event.action
+
+
+@register.filter
+def trail_icon(event: AuditEvent) -> str:
+    return ICONS.get(event.action.rpartition("_")[2], "activity")
+
+
+@register.simple_tag(takes_context=True)
+def actor_of(context: dict[str, Any], event: AuditEvent) -> str:
+    """Who did it, as the reader would say it."""
+    user = context["request"].user
+    if event.actor_id and event.actor_id == user.pk:
+        return _("You")
+    return event.actor_name or _("The vault")
+
+
+@register.filter
+def aside(event: AuditEvent) -> str:
+    """The detail worth a few words: an old name, a place, a topic."""
+    details = event.metadata if isinstance(event.metadata, dict) else {}
+    if event.action.endswith("renamed") and details.get("from"):
+        return _("before: %(name)s") % {"name": shown_name(details["from"])}
+    if event.action.endswith("moved"):
+        return _("to %(place)s") % {"place": shown_name(details.get("to") or "") or _("Files")}
+    if details.get("topic"):
+        return shown_name(str(details["topic"]))
+    return ""

@@ -1,0 +1,137 @@
+// Links with data-dialog open their page's form in the one dialog; without scripts they are pages.
+import { refreshPage, toast, token } from "./frame.js";
+
+let opener = null;
+const dialog = () => document.getElementById("dialog");
+
+export async function openDialog(url, { method = "GET", body = null } = {}) {
+  opener = document.activeElement;
+  const answer = await ask(url, method, body);
+  if (!answer) return;
+  await show(answer, url);
+}
+
+async function ask(url, method, body) {
+  try {
+    return await fetch(url, { method, body, headers: { "X-CSRFToken": token(), "HX-Request": "true", Accept: "text/html" } });
+  } catch {
+    toast(gettext("The vault cannot be reached. Check your connection."), { kind: "error" });
+    return null;
+  }
+}
+
+async function show(answer, url) {
+  const text = await answer.text();
+  if (!answer.ok && answer.status !== 422) {
+    toast(message(text, answer), { kind: "error" });
+    return;
+  }
+  const box = dialog();
+  box.innerHTML = `<div class="dialog-body"></div>`;
+  box.firstElementChild.innerHTML = text;
+  const title = box.querySelector("h1, h2");
+  if (title) title.id = "dialog-title";
+  const form = box.querySelector("form");
+  if (form && !form.getAttribute("action")) form.setAttribute("action", url);
+  box.querySelectorAll("[data-close]").forEach((button) => { button.type = "button"; });
+  htmx.process(box);
+  if (!box.open) box.showModal();
+  const first = box.querySelector("[autofocus], [aria-invalid=true]") ?? box.querySelector("input:not([type=hidden]), select, textarea, .button-primary");
+  first?.focus();
+  if (first?.matches("input[type=text][data-stem]")) {
+    const dot = first.value.lastIndexOf(".");
+    first.setSelectionRange(0, dot > 0 ? dot : first.value.length);
+  }
+}
+
+function message(text, answer) {
+  if (answer.headers.get("Content-Type")?.includes("json")) return JSON.parse(text).message;
+  const page = new DOMParser().parseFromString(text, "text/html");
+  return page.querySelector("main p")?.textContent || gettext("That did not work. Please try again.");
+}
+
+/** What a verb's answer asks for: a toast, another page, or this page once more. */
+export function follow(answer) {
+  const trigger = answer.headers.get("HX-Trigger");
+  const events = trigger ? JSON.parse(trigger) : {};
+  const to = answer.headers.get("HX-Location");
+  const after = () => {
+    for (const [name, detail] of Object.entries(events)) {
+      document.body.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }));
+    }
+  };
+  if (to) htmx.ajax("GET", to, { target: "body", swap: "innerHTML" }).then(() => { history.pushState({}, "", to); after(); });
+  else { refreshPage(); after(); }
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-dialog]");
+  if (link && !event.ctrlKey && !event.metaKey) {
+    event.preventDefault();
+    event.stopPropagation();
+    openDialog(link.href);
+  }
+  if (event.target.closest("#dialog [data-close]") || event.target === dialog()) {
+    event.preventDefault();
+    dialog().close();
+  }
+}, true);
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.closest("#dialog") || form.method === "dialog" || form.dataset.plain !== undefined) return;
+  event.preventDefault();
+  event.stopPropagation();
+  if (form.dataset.busy) return;
+  form.dataset.busy = "1";
+  const body = new FormData(form, event.submitter ?? undefined);
+  const answer = await ask(form.action, "POST", new URLSearchParams(body));
+  delete form.dataset.busy;
+  if (!answer) return;
+  if (answer.status === 422 || (answer.ok && !answer.headers.has("HX-Done"))) {
+    await show(answer, form.action);
+    return;
+  }
+  if (!answer.ok) {
+    toast(message(await answer.text(), answer), { kind: "error" });
+    return;
+  }
+  dialog().close();
+  follow(answer);
+}, true);
+
+document.addEventListener("close", (event) => {
+  if (event.target === dialog()) {
+    dialog().replaceChildren();
+    if (opener?.isConnected) opener.focus();
+  }
+}, true);
+
+// The bar's buttons: some ask in the dialog, throwing away acts at once, a download is the browser's own.
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (form.dataset.selection === undefined) return;
+  const action = event.submitter?.value;
+  if (action === "download") return;
+  event.preventDefault();
+  event.stopPropagation();
+  const body = new URLSearchParams(new FormData(form, event.submitter));
+  if (action !== "trash") { openDialog(form.action, { method: "POST", body }); return; }
+  const answer = await ask(form.action, "POST", body);
+  if (!answer) return;
+  if (answer.headers.has("HX-Done")) follow(answer);
+  else toast(message(await answer.text(), answer), { kind: "error" });
+}, true);
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
+});
+
+// The details at the side: opened by a row's button, closed by its own or by Esc.
+const closeDetails = () => document.getElementById("details")?.replaceChildren();
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-close-details]")) closeDetails();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !document.querySelector("dialog[open]")) closeDetails();
+});

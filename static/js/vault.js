@@ -1,0 +1,12 @@
+// Brings the frame to life. Everything listens on the document, so swapped pages need no new start.
+import "./dialogs.js";
+import "./drag.js";
+import "./keys.js";
+import "./menus.js";
+import "./search.js";
+import "./selection.js";
+import { tellServerTimeZone } from "./frame.js";
+import { startUploads } from "./upload.js";
+
+startUploads();
+tellServerTimeZone();
