@@ -150,6 +150,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def set_password(self, user: User, password: str) -> None:
         change_password(user, password, by=self.request.actor)
 
+    def can_delete_email(self, email_address: EmailAddress) -> bool:
+        """Only an address that is not yet confirmed, which takes a change back."""
+        return not (email_address.primary or email_address.verified)
+
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         """Confirmation, the change of address it may bring, and their rows, in one transaction."""
         is_foreign = (

@@ -18,6 +18,7 @@ from accounts.actions.invitations import (
     withdraw_invitation,
 )
 from accounts.actions.people import (
+    LARGEST_LIMIT_BYTES,
     LastAdmin,
     NameTaken,
     change_limit,
@@ -32,6 +33,7 @@ from accounts.actions.people import (
 from accounts.actions.sessions import end_sessions
 
 __all__ = [
+    "LARGEST_LIMIT_BYTES",
     "AlreadyMember",
     "InvitationUnusable",
     "LastAdmin",

@@ -54,7 +54,8 @@ def _end_reset_links(user: User) -> None:
 def send_reset(user: User, *, by: Actor) -> None:
     """An admin sends the way to a new password; the person is signed out everywhere."""
     only_admins(by)
-    _end_reset_links(user)
-    end_sessions(user)
-    _tell(audit.Verb.PASSWORD_RESET_SENT, user, by)
-    transaction.on_commit(lambda: mails.send_reset_link(user))
+    person = User.objects.select_for_update().get(pk=user.pk)
+    _end_reset_links(person)
+    end_sessions(person)
+    _tell(audit.Verb.PASSWORD_RESET_SENT, person, by)
+    transaction.on_commit(lambda: mails.send_reset_link(person))
