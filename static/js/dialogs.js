@@ -85,11 +85,11 @@ document.addEventListener("submit", async (event) => {
   if (form.dataset.busy) return;
   form.dataset.busy = "1";
   const body = new FormData(form, event.submitter ?? undefined);
-  const answer = await ask(form.action, "POST", new URLSearchParams(body));
+  const answer = await ask(form.getAttribute("action"), "POST", new URLSearchParams(body));
   delete form.dataset.busy;
   if (!answer) return;
   if (answer.status === 422 || (answer.ok && !answer.headers.has("HX-Done"))) {
-    await show(answer, form.action);
+    await show(answer, form.getAttribute("action"));
     return;
   }
   if (!answer.ok) {
@@ -116,8 +116,8 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   event.stopPropagation();
   const body = new URLSearchParams(new FormData(form, event.submitter));
-  if (action !== "trash") { openDialog(form.action, { method: "POST", body }); return; }
-  const answer = await ask(form.action, "POST", body);
+  if (action !== "trash") { openDialog(form.getAttribute("action"), { method: "POST", body }); return; }
+  const answer = await ask(form.getAttribute("action"), "POST", body);
   if (!answer) return;
   if (answer.headers.has("HX-Done")) follow(answer);
   else toast(message(await answer.text(), answer), { kind: "error" });

@@ -242,6 +242,6 @@ function refreshSoon(wait = 400) {
     const isBusy = document.querySelector("dialog[open], .choose:checked") || document.activeElement?.matches("input:not([type=checkbox]), textarea");
     if (isBusy) { refreshSoon(1500); return; }
     changed = false;
-    if (document.querySelector("[data-list-page]")) refreshPage();
+    if (document.querySelector("[data-current-folder], [data-list-page]")) refreshPage();
   }, wait);
 }
