@@ -14,7 +14,7 @@ EXAMPLE_MARKS = ("change-me", "changeme", "example", "insecure", "secret-key")
 
 def data_directory(checkout: Path) -> Path:
     """Where this vault keeps its run-time files; relative paths count from the checkout."""
-    return (checkout / os.environ.get("DOCUVAULT_DATA", "var")).resolve()
+    return (checkout / (os.environ.get("DOCUVAULT_DATA") or "var")).resolve()
 
 
 def read_environment(checkout: Path) -> environ.Env:
@@ -23,7 +23,10 @@ def read_environment(checkout: Path) -> environ.Env:
         stack_file = data_directory(checkout) / "run" / "stack.env"
         if stack_file.is_file():
             environ.Env.read_env(str(stack_file))
-    return environ.Env()
+    env = environ.Env()
+    # A name without a value, as .env.example has many, is a name not given.
+    env.ENVIRON = {name: value for name, value in os.environ.items() if value}
+    return env
 
 
 def secret_key(env: environ.Env, *, debug: bool) -> str:

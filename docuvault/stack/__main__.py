@@ -1,12 +1,16 @@
-"""`python -m docuvault.stack run|stop|status|demo|test|check|bench|soak`, as the Makefile calls it."""
+"""`python -m docuvault.stack run|stop|status|demo|test|check|bench|soak`, as the Makefile calls it.
+
+`web` is the server alone, for a container.
+"""
 
 import os
 import subprocess
 import sys
 
+from docuvault.stack.configuration import read_configuration
 from docuvault.stack.process import StackError
 
-COMMANDS = ("run", "stop", "status", "demo", "test", "check", "bench", "soak")
+COMMANDS = ("run", "stop", "status", "demo", "test", "check", "bench", "soak", "web")
 
 
 def main(arguments: list[str]) -> int:
@@ -16,6 +20,12 @@ def main(arguments: list[str]) -> int:
         from docuvault.stack.run import run
 
         return run(os.environ)
+    if command == "web":
+        from docuvault.stack import web
+
+        configuration = read_configuration(os.environ)
+        words = web.command(configuration.bind, configuration.port)
+        os.execv(words[0], words)
     if command in {"stop", "status"}:
         from docuvault.stack import status
 

@@ -9,11 +9,23 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from docuvault.stack.configuration import CHECKOUT, Configuration
 from docuvault.stack.process import spawn
 
 WORKERS, THREADS = "2", "64"
+
+
+def command(bind: str, port: int) -> list[str]:
+    """The server's own command line, here and in a container."""
+    return [
+        sys.executable, "-m", "granian", "docuvault.wsgi:application", "--interface", "wsgi",
+        "--host", bind, "--port", str(port), "--workers", WORKERS,
+        "--blocking-threads", THREADS, "--backpressure", THREADS, "--http", "1", "--no-ws",
+        "--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "10",
+        "--log-level", "warning",
+    ]  # fmt: skip
 
 
 class Web:
@@ -28,6 +40,7 @@ class Web:
 
     def __init__(self, configuration: Configuration, environment: Mapping[str, str]) -> None:
         self.bind, self.port = configuration.bind, configuration.port
+        self.host_name = urlsplit(configuration.base_url).netloc
         self.environment = {"DOCUVAULT_DB_POOL_SIZE": "20", **environment}
 
     @property
@@ -38,23 +51,14 @@ class Web:
         """Static files and schema are there already."""
 
     def spawn(self, output: int | None = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-        return spawn(
-            [sys.executable, "-m", "granian", "docuvault.wsgi:application", "--interface", "wsgi",
-             "--host", self.bind, "--port", str(self.port), "--workers", WORKERS,
-             "--blocking-threads", THREADS, "--backpressure", THREADS, "--http", "1", "--no-ws",
-             "--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "10",
-             "--log-level", "warning"],
-            env=self.environment,
-            cwd=CHECKOUT,
-            output=output,
-        )  # fmt: skip
+        return spawn(command(self.bind, self.port), env=self.environment, cwd=CHECKOUT, output=output)
 
     def health(self) -> tuple[int, str]:
         """Status and body of /health; status 0 where nothing answers."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.bind, self.bind)
         connection = http.client.HTTPConnection(host, self.port, timeout=5)
         try:
-            connection.request("GET", "/health", headers={"Host": "localhost"})
+            connection.request("GET", "/health", headers={"Host": self.host_name})
             answer = connection.getresponse()
             return answer.status, answer.read().decode(errors="replace")
         except (OSError, http.client.HTTPException):
