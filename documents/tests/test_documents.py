@@ -1,0 +1,95 @@
+"""Documents: names, places, stars, and acts on many at once."""
+
+import pytest
+
+from accounts.actors import Actor
+from accounts.models import User
+from documents.actions.documents import move_document, rename_document, star_document, unstar_document
+from documents.actions.errors import NameTaken, OtherVault
+from documents.actions.selection import move_items, trash_items
+from documents.models import Document, Star
+from documents.tests.making import at_once, folders, put
+from sharing.access import NotAllowed, NotVisible
+from sharing.models import AuditEvent, Share, ShareLevel
+
+
+def test_renaming_may_change_everything_but_to_a_taken_name(alice_actor: Actor) -> None:
+    document = put("scan.pdf", None, alice_actor)
+    put("Taken.PDF", None, alice_actor)
+    assert rename_document(document, "Rent 2024.pdf", by=alice_actor).name == "Rent 2024.pdf"
+    with pytest.raises(NameTaken):
+        rename_document(document, "taken.pdf", by=alice_actor)
+    document.refresh_from_db()
+    assert document.name == "Rent 2024.pdf"
+
+
+def test_moving_refuses_a_clash_or_numbers_it(alice_actor: Actor) -> None:
+    car = folders("Car", alice_actor)
+    put("a.txt", car, alice_actor)
+    document = put("a.txt", None, alice_actor)
+    with pytest.raises(NameTaken):
+        move_document(document, car, by=alice_actor)
+    assert move_document(document, car, by=alice_actor, keep_both=True).name == "a (2).txt"
+
+
+def test_nothing_moves_into_another_vault(alice: User, alice_actor: Actor, bob: User, bob_actor: Actor) -> None:
+    shared = folders("Car", alice_actor)
+    Share.objects.create(folder=shared, recipient=bob, shared_by=alice, level=ShareLevel.EDIT)
+    with pytest.raises(OtherVault):
+        move_document(put("b.txt", None, bob_actor), shared, by=bob_actor)
+    with pytest.raises(OtherVault):
+        move_document(put("a.txt", shared, alice_actor), None, by=bob_actor)
+
+
+def test_starring_is_each_persons_own(alice: User, alice_actor: Actor, bob: User, bob_actor: Actor) -> None:
+    document = put("a.txt", None, alice_actor)
+    star_document(document, by=alice_actor)
+    star_document(document, by=alice_actor)
+    with pytest.raises(NotVisible):
+        star_document(document, by=bob_actor)
+    assert Star.objects.count() == 1
+    unstar_document(document, by=alice_actor)
+    assert not Star.objects.exists()
+    assert AuditEvent.objects.filter(action="document_starred").count() == 1
+
+
+def test_many_move_together_or_not_at_all(alice_actor: Actor) -> None:
+    car = folders("Car", alice_actor)
+    put("b.txt", car, alice_actor)
+    chosen = [put("a.txt", None, alice_actor), put("b.txt", None, alice_actor)]
+    with pytest.raises(NameTaken):
+        move_items(chosen, [], car, by=alice_actor)
+    assert Document.objects.filter(folder=None).count() == 2
+    move_items(chosen, [], car, by=alice_actor, keep_both=True)
+    assert Document.objects.filter(folder=car).count() == 3
+
+
+def test_throwing_away_a_folder_and_what_is_in_it_makes_one_entry(alice_actor: Actor) -> None:
+    car = folders("Car", alice_actor)
+    inside = put("a.txt", car, alice_actor)
+    loose = put("b.txt", None, alice_actor)
+    entries = trash_items([inside, loose], [car], by=alice_actor)
+    assert sorted(entry.name for entry in entries) == ["Car", "b.txt"]
+
+
+def test_a_reader_throws_nothing_away(alice: User, alice_actor: Actor, bob: User, bob_actor: Actor) -> None:
+    document = put("a.txt", None, alice_actor)
+    for level in ShareLevel.values:
+        Share.objects.update_or_create(document=document, recipient=bob, defaults={"shared_by": alice, "level": level})
+        with pytest.raises(NotAllowed):
+            trash_items([document], [], by=bob_actor)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_renames_to_one_name_at_once_let_one_win(alice_actor: Actor) -> None:
+    rows = [put(f"{n}.txt", None, alice_actor) for n in range(6)]
+    results = at_once([lambda row=row: rename_document(row, "same.txt", by=alice_actor) for row in rows])
+    assert sum(isinstance(result, Document) for result in results) == 1
+    assert all(isinstance(result, Document | NameTaken) for result in results), results
+
+
+@pytest.mark.django_db(transaction=True)
+def test_files_of_one_name_at_once_are_numbered(alice_actor: Actor) -> None:
+    results = at_once([lambda: put("a.txt", None, alice_actor)] * 12)
+    names = sorted(result.name for result in results if isinstance(result, Document))
+    assert len(names) == len(set(names)) == 12, results

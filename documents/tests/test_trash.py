@@ -1,0 +1,171 @@
+"""Throwing away, restoring, purging: in every order nothing is lost before it is purged, and bytes count exactly."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils.timezone import now
+
+from accounts.actors import Actor
+from accounts.models import Quota, User
+from documents import tasks
+from documents.actions.documents import rename_document
+from documents.actions.folders import rename_folder
+from documents.actions.selection import trash_items
+from documents.actions.trash import empty_trash, purge, purge_expired, restore, trash_document, trash_folder
+from documents.models import Document, Folder, PendingDeletion, TrashEntry, Version
+from documents.storage import ObjectMissing, store
+from documents.tests.making import at_once, folders, put
+from sharing.access import NotVisible
+from sharing.models import AuditEvent
+
+
+def used(user: User) -> tuple[int, int]:
+    row = Quota.objects.get(user=user)
+    return row.used_bytes, row.reserved_bytes
+
+
+def test_a_document_goes_and_comes_back_and_counts_all_the_time(alice: User, alice_actor: Actor) -> None:
+    document = put("a.txt", folders("Car", alice_actor), alice_actor, b"12345")
+    entry = trash_document(document, by=alice_actor)
+    assert (entry.place, entry.size_bytes, entry.trashed_by) == (["Car"], 5, alice)
+    assert used(alice) == (5, 0)
+    assert not Document.objects.live().exists()
+    with pytest.raises(NotVisible):
+        trash_document(document, by=alice_actor)
+    restored = restore(entry, by=alice_actor)
+    assert isinstance(restored, Document)
+    assert restored.folder is not None
+    assert restored.folder.name == "Car"
+    assert not TrashEntry.objects.exists()
+    assert used(alice) == (5, 0)
+
+
+def test_a_folder_goes_with_what_is_live_in_it_and_what_went_before_stays_apart(alice_actor: Actor) -> None:
+    inside = folders("Car/Insurance", alice_actor)
+    early = put("early.txt", inside, alice_actor)
+    late = put("late.txt", inside, alice_actor)
+    first = trash_document(early, by=alice_actor)
+    car = Folder.objects.get(name="Car")
+    second = trash_folder(car, by=alice_actor)
+    assert (second.folder_count, second.document_count) == (2, 1)
+    restore(second, by=alice_actor)
+    assert list(Document.objects.live()) == [late]
+    restore(first, by=alice_actor)
+    early.refresh_from_db()
+    assert early.folder == inside
+
+
+def test_a_place_that_is_gone_is_made_again(alice_actor: Actor) -> None:
+    inside = folders("Car/Insurance", alice_actor)
+    document = put("a.txt", inside, alice_actor)
+    entry = trash_document(document, by=alice_actor)
+    gone = trash_folder(Folder.objects.get(name="Car"), by=alice_actor)
+    restored = restore(entry, by=alice_actor)
+    assert isinstance(restored, Document)
+    assert restored.folder is not None
+    assert [restored.folder.name, restored.folder.parent.name] == ["Insurance", "Car"]  # type: ignore[union-attr]
+    assert restored.folder != inside
+    assert restore(gone, by=alice_actor).name == "Car (2)"
+
+
+def test_a_folder_purged_before_what_was_thrown_away_in_it_takes_nothing_along(alice: User, alice_actor: Actor) -> None:
+    sub = folders("Car/Insurance", alice_actor)
+    document = put("a.txt", sub, alice_actor, b"123")
+    entry = trash_document(document, by=alice_actor)
+    sub_entry = trash_folder(sub, by=alice_actor)
+    purge(trash_folder(Folder.objects.get(name="Car"), by=alice_actor), by=alice_actor)
+    assert used(alice) == (3, 0)
+    assert isinstance(restore(sub_entry, by=alice_actor), Folder)
+    restored = restore(entry, by=alice_actor)
+    assert isinstance(restored, Document)
+    assert restored.folder is not None
+    assert restored.folder.name == "Insurance"
+
+
+def test_a_taken_name_is_numbered_on_coming_back(alice_actor: Actor) -> None:
+    entry = trash_document(put("a.txt", None, alice_actor), by=alice_actor)
+    put("A.txt", None, alice_actor)
+    assert restore(entry, by=alice_actor).name == "a (2).txt"
+
+
+def test_a_renamed_folder_is_found_by_what_it_is_not_by_its_name(alice_actor: Actor) -> None:
+    car = folders("Car", alice_actor)
+    entry = trash_document(put("a.txt", car, alice_actor), by=alice_actor)
+    rename_folder(car, "Auto", by=alice_actor)
+    restored = restore(entry, by=alice_actor)
+    assert isinstance(restored, Document)
+    assert restored.folder == car
+
+
+def test_purging_frees_the_bytes_once_and_the_objects_follow(alice: User, alice_actor: Actor) -> None:
+    document = put("a.txt", None, alice_actor, b"12345")
+    key = document.object_key
+    entry = trash_document(document, by=alice_actor)
+    purge(entry, by=alice_actor)
+    assert used(alice) == (0, 0)
+    assert not Document.objects.exists()
+    assert not Version.objects.exists()
+    with pytest.raises(NotVisible):
+        purge(entry, by=alice_actor)
+    assert used(alice) == (0, 0)
+    assert PendingDeletion.objects.filter(pk=key).exists()
+    tasks.purge_objects()
+    with pytest.raises(ObjectMissing):
+        store().head(key)
+    told = AuditEvent.objects.filter(action="document_purged").values_list("target_name", flat=True)
+    assert list(told) == ["a.txt"]
+
+
+def test_emptying_takes_all_of_ones_own_and_nothing_else(
+    alice: User, alice_actor: Actor, bob: User, bob_actor: Actor
+) -> None:
+    trash_items([put(f"{n}.txt", None, alice_actor) for n in range(3)], [folders("Car", alice_actor)], by=alice_actor)
+    kept = trash_document(put("b.txt", None, bob_actor), by=bob_actor)
+    assert empty_trash(by=alice_actor) == 4
+    assert list(TrashEntry.objects.all()) == [kept]
+    assert used(alice) == (0, 0)
+
+
+def test_only_the_owner_reaches_the_trash(alice_actor: Actor, bob_actor: Actor, admin_actor: Actor) -> None:
+    entry = trash_document(put("a.txt", None, alice_actor), by=alice_actor)
+    for other in (bob_actor, admin_actor):
+        for act in (restore, purge):
+            with pytest.raises(NotVisible):
+                act(entry, by=other)
+
+
+def test_what_lies_for_too_long_is_purged_by_the_schedule(alice: User, alice_actor: Actor) -> None:
+    old = trash_document(put("old.txt", None, alice_actor), by=alice_actor)
+    new = trash_document(put("new.txt", None, alice_actor), by=alice_actor)
+    TrashEntry.objects.filter(pk=old.pk).update(trashed_at=now() - timedelta(days=31))
+    assert purge_expired() == 1
+    assert purge_expired() == 0
+    assert list(TrashEntry.objects.all()) == [new]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_restoring_and_purging_at_once_is_one_or_the_other(alice: User, alice_actor: Actor) -> None:
+    for n in range(4):
+        entry = trash_document(put(f"{n}.txt", None, alice_actor, b"123"), by=alice_actor)
+        results = at_once([lambda e=entry: restore(e, by=alice_actor), lambda e=entry: purge(e, by=alice_actor), lambda e=entry: purge(e, by=alice_actor)])
+        assert sum(not isinstance(result, Exception) for result in results) == 1, results
+    assert used(alice) == (3 * Document.objects.count(), 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_throwing_a_folder_away_while_files_arrive_leaves_none_behind(alice_actor: Actor) -> None:
+    car = folders("Car", alice_actor)
+    at_once(
+        [lambda n=n: put(f"{n}.txt", car, alice_actor) for n in range(6)]
+        + [lambda: trash_folder(car, by=alice_actor)]
+    )
+    assert not Document.objects.live().filter(folder__trash__isnull=False).exists()
+    stray = Document.objects.live().filter(folder=car)
+    assert not stray.exists()
+
+
+def test_a_rename_does_not_bring_back_what_was_thrown_away(alice_actor: Actor) -> None:
+    document = put("a.txt", None, alice_actor)
+    trash_document(document, by=alice_actor)
+    with pytest.raises(NotVisible):
+        rename_document(document, "b.txt", by=alice_actor)
