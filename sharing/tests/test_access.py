@@ -1,0 +1,185 @@
+"""Who may see what: the set, the single answer and a naive second implementation agree on generated worlds."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+from django.utils.timezone import now
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accounts.actions import make_user
+from accounts.actors import Actor
+from accounts.models import Group, Membership, User
+from documents.models import Document, Folder, TrashEntry
+from documents.names import name_key
+from sharing import access
+from sharing.access import Level, NotAllowed, NotVisible
+from sharing.models import Share
+
+
+@dataclass
+class World:
+    """People, a group, folders, documents and shares, as drawn."""
+
+    people: list[User] = field(default_factory=list)
+    folders: list[Folder] = field(default_factory=list)
+    documents: list[Document] = field(default_factory=list)
+    shares: list[Share] = field(default_factory=list)
+    members: set[tuple[object, object]] = field(default_factory=set)
+
+
+LEVELS = [Level.VIEW, Level.COMMENT, Level.EDIT, Level.MANAGE]
+
+
+def build(data: st.DataObject) -> World:
+    world = World()
+    for n in range(3):
+        world.people.append(make_user(f"p{n}", f"p{n}@vault.test", by=Actor.system()))
+    group = Group.objects.create(name="G", name_key="g")
+    for person in world.people:
+        if data.draw(st.booleans()):
+            Membership.objects.create(group=group, user=person)
+            world.members.add((group.pk, person.pk))
+    for n in range(data.draw(st.integers(0, 6))):
+        parent = data.draw(st.sampled_from([None, *world.folders]))
+        owner = parent.user if parent else data.draw(st.sampled_from(world.people))
+        folder = Folder(user=owner, parent=parent, name=f"F{n}", name_key=f"f{n}")
+        folder.path = [*(parent.path if parent else []), folder.pk]
+        if parent is not None and parent.trash_id:
+            folder.trash = parent.trash
+        elif data.draw(st.integers(0, 5)) == 0:
+            folder.trash = TrashEntry.objects.create(user=owner, kind="folder", name=f"F{n}")
+        folder.save()
+        world.folders.append(folder)
+    for n in range(data.draw(st.integers(1, 6))):
+        place = data.draw(st.sampled_from([None, *world.folders]))
+        owner = place.user if place else data.draw(st.sampled_from(world.people))
+        trash = place.trash if place is not None else None
+        if trash is None and data.draw(st.integers(0, 5)) == 0:
+            trash = TrashEntry.objects.create(user=owner, kind="document", name=f"D{n}")
+        world.documents.append(
+            Document.objects.create(user=owner, folder=place, name=f"D{n}", name_key=name_key(f"D{n}"), trash=trash)
+        )
+    seen = set()
+    for _ in range(data.draw(st.integers(0, 7))):
+        item = data.draw(st.sampled_from([*world.folders, *world.documents]))
+        to_group = data.draw(st.booleans())
+        person = data.draw(st.sampled_from(world.people))
+        key = (item.pk, "group" if to_group else person.pk)
+        if key in seen:
+            continue
+        seen.add(key)
+        world.shares.append(
+            Share.objects.create(
+                document=item if isinstance(item, Document) else None,
+                folder=item if isinstance(item, Folder) else None,
+                recipient=None if to_group else person,
+                group=group if to_group else None,
+                shared_by=item.user,
+                level=data.draw(st.sampled_from(LEVELS)),
+                expires_at=data.draw(st.sampled_from([None, now() + timedelta(days=1), now() - timedelta(seconds=1)])),
+            )
+        )
+    if data.draw(st.integers(0, 4)) == 0:
+        User.objects.filter(pk=world.people[2].pk).update(is_active=False)
+        world.people[2].is_active = False
+    return world
+
+
+def naive_level(world: World, person: User, item: Document | Folder) -> int:
+    """The rules once more, by walking parents one by one; 0 where nothing is seen."""
+    if not person.is_active:
+        return 0
+    if item.user_id == person.pk:
+        return Level.OWN
+    if item.trash_id is not None:
+        return 0
+    chain: list[object] = [item.pk]
+    at = item.folder if isinstance(item, Document) else item.parent
+    while at is not None:
+        chain.append(at.pk)
+        at = at.parent
+    best = 0
+    for share in world.shares:
+        holds = share.recipient_id == person.pk or (share.group_id, person.pk) in world.members
+        is_alive = share.expires_at is None or share.expires_at > now()
+        if holds and is_alive and (share.document_id or share.folder_id) in chain:
+            best = max(best, share.level)
+    return best
+
+
+@pytest.mark.django_db
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(data=st.data())
+def test_set_single_answer_and_naive_rules_agree(data: st.DataObject) -> None:
+    from django.db import transaction
+
+    with transaction.atomic():
+        world = build(data)
+        for person in world.people:
+            actor = Actor.for_user(User.objects.get(pk=person.pk))
+            for level in (*LEVELS, Level.OWN):
+                seen_documents = set(access.visible_documents(actor, level).values_list("pk", flat=True))
+                seen_folders = set(access.visible_folders(actor, level).values_list("pk", flat=True))
+                for document in world.documents:
+                    expected = naive_level(world, person, document)
+                    assert (access.level_on_document(actor, document) or 0) == expected
+                    assert (document.pk in seen_documents) == (expected >= level and document.trash_id is None)
+                for folder in world.folders:
+                    expected = naive_level(world, person, folder)
+                    assert (access.level_on_folder(actor, folder) or 0) == expected
+                    assert (folder.pk in seen_folders) == (expected >= level and folder.trash_id is None)
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def paper(alice: User) -> Document:
+    return Document.objects.create(user=alice, name="Paper", name_key="paper")
+
+
+def test_what_may_not_be_known_looks_like_what_does_not_exist(paper: Document, bob_actor: Actor) -> None:
+    import uuid
+
+    for key in (paper.pk, uuid.uuid4()):
+        with pytest.raises(NotVisible):
+            access.fetch_document(bob_actor, key)
+
+
+def test_what_is_seen_but_not_allowed_is_told_so(paper: Document, alice: User, bob: User, bob_actor: Actor) -> None:
+    Share.objects.create(document=paper, recipient=bob, shared_by=alice, level=Level.VIEW)
+    assert access.fetch_document(bob_actor, paper.pk) == paper
+    with pytest.raises(NotAllowed):
+        access.fetch_document(bob_actor, paper.pk, Level.EDIT)
+
+
+def test_of_many_one_that_is_hidden_hides_all(
+    paper: Document, alice_actor: Actor, bob: User, bob_actor: Actor
+) -> None:
+    own = Document.objects.create(user=bob, name="Own", name_key="own")
+    assert access.fetch_documents(bob_actor, [own.pk]) == [own]
+    with pytest.raises(NotVisible):
+        access.fetch_documents(bob_actor, [own.pk, paper.pk])
+
+
+def test_an_admin_reads_nobodys_papers(paper: Document, admin_actor: Actor) -> None:
+    assert not access.visible_documents(admin_actor).exists()
+    with pytest.raises(NotVisible):
+        access.fetch_document(admin_actor, paper.pk)
+
+
+def test_leaving_the_group_ends_access_at_once(paper: Document, alice: User, gina: User, gina_actor: Actor) -> None:
+    group = Group.objects.get(name="Family")
+    Share.objects.create(document=paper, group=group, shared_by=alice, level=Level.VIEW)
+    assert access.fetch_document(gina_actor, paper.pk) == paper
+    Membership.objects.filter(user=gina).delete()
+    with pytest.raises(NotVisible):
+        access.fetch_document(gina_actor, paper.pk)
+
+
+def test_nobody_is_somebody_without_an_account(paper: Document) -> None:
+    for actor in (Actor.anonymous(), Actor.job(None), Actor.command(None)):
+        assert not access.visible_documents(actor).exists()
+        assert access.level_on_document(actor, paper) is None

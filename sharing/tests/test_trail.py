@@ -1,0 +1,102 @@
+"""The trail: in the same transaction, in a closed vocabulary, once per reading, never changed."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.utils.timezone import now
+
+from accounts.actors import Actor
+from accounts.models import User
+from docuvault.lib.roles import migration_role
+from documents.actions.folders import make_folder
+from documents.models import Folder
+from documents.tests.making import at_once, put
+from sharing import audit
+from sharing.audit import Verb
+from sharing.models import AuditEvent, ReadingMark
+
+
+def test_a_line_is_written_in_the_transaction_of_what_it_tells(alice_actor: Actor) -> None:
+    folder = make_folder("Car", None, by=alice_actor)
+    event = AuditEvent.objects.get(action=Verb.FOLDER_MADE)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id()::text::bigint, (SELECT xmin::text::bigint FROM folders WHERE id = %s)", [folder.pk])
+        current, _row = cursor.fetchone()
+    assert event.xact == current
+    assert (event.actor_id, event.owner_id, event.target_id) == (folder.user_id, folder.user_id, str(folder.pk))
+    assert event.actor_name == "alice"
+
+
+def test_a_rollback_takes_the_line_along(alice_actor: Actor) -> None:
+    before = AuditEvent.objects.count()
+    with pytest.raises(RuntimeError), transaction.atomic():
+        make_folder("Car", None, by=alice_actor)
+        raise RuntimeError
+    assert AuditEvent.objects.count() == before
+    assert not Folder.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_outside_a_transaction_nothing_can_be_told() -> None:
+    with pytest.raises(RuntimeError):
+        audit.record(Verb.SIGN_IN, by=Actor.system())
+
+
+def test_details_are_short_plain_and_canonical(alice_actor: Actor) -> None:
+    audit.record(
+        Verb.DOCUMENT_RENAMED, by=alice_actor, details={"z": "x" * 900, "a": uuid.UUID(int=0), "n": 3, "nul": "a\x00b"}
+    )
+    event = AuditEvent.objects.latest("id")
+    assert event.details.startswith('{"a":"00000000-0000-0000-0000-000000000000","n":3,"nul":"ab","z":"xxx')
+    assert len(event.metadata["z"]) == audit.VALUE_LIMIT
+
+
+def test_every_verb_has_its_wording() -> None:
+    for verb in Verb:
+        assert str(verb.label).strip()
+        assert len(verb.value) <= 48
+
+
+@pytest.mark.django_db(transaction=True)
+def test_reading_is_told_once_in_ten_minutes_however_many_ask_at_once(alice: User, alice_actor: Actor, bob_actor: Actor) -> None:
+    version = put("a.txt", None, alice_actor).current_version
+    assert version is not None
+    told = at_once([lambda: audit.record_reading(Verb.DOCUMENT_DOWNLOADED, version, by=alice_actor)] * 8)
+    assert sorted(map(str, told)) == ["False"] * 7 + ["True"]
+    assert audit.record_reading(Verb.DOCUMENT_VIEWED, version, by=alice_actor)
+    assert audit.record_reading(Verb.DOCUMENT_DOWNLOADED, version, by=bob_actor)
+    ReadingMark.objects.filter(reader=str(alice.pk)).update(at=now() - timedelta(minutes=11))
+    assert audit.record_reading(Verb.DOCUMENT_DOWNLOADED, version, by=alice_actor)
+    assert AuditEvent.objects.filter(action=Verb.DOCUMENT_DOWNLOADED).count() == 3
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_log SET action = 'x'",
+        "DELETE FROM audit_log",
+        "TRUNCATE audit_log",
+        "ALTER TABLE audit_log ADD COLUMN x int",
+        "DROP TABLE audit_log",
+        "ALTER TABLE audit_log DISABLE TRIGGER ALL",
+        "INSERT INTO audit_log (id, actor_kind, actor_name, action, target_kind, target_id, target_name, request_id,"
+        " session_hash, result, details) VALUES (1, '', '', '', '', '', '', '', '', '', '{}')",
+        "INSERT INTO audit_log (at, actor_kind, actor_name, action, target_kind, target_id, target_name, request_id,"
+        " session_hash, result, details) VALUES (now(), '', '', '', '', '', '', '', '', '', '{}')",
+    ],
+)
+def test_the_application_cannot_touch_what_was_written(statement: str, alice: User) -> None:
+    with pytest.raises(DatabaseError, match=r"permission denied|must be owner"), transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_even_the_owner_of_the_table_cannot_by_a_slip(alice: User) -> None:
+    with migration_role():
+        for statement in ("UPDATE audit_log SET action = 'x'", "DELETE FROM audit_log", "TRUNCATE audit_log"):
+            with pytest.raises(DatabaseError, match="append-only"), connection.cursor() as cursor:
+                cursor.execute(statement)
+    assert AuditEvent.objects.exists()
