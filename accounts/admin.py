@@ -49,8 +49,8 @@ def _to_own_password_page(request: HttpRequest, extra_context: dict[str, Any] | 
 
 # One way in, with the second step, limits and trail; one way to change a password.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
-admin.site.password_change = _to_own_password_page  # type: ignore[method-assign]
-admin.site.password_change_done = _to_own_password_page  # type: ignore[method-assign]
+admin.site.password_change = _to_own_password_page  # type: ignore[method-assign,assignment]
+admin.site.password_change_done = _to_own_password_page  # type: ignore[method-assign,assignment]
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -103,7 +103,7 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "share",
         "last_login",
     )
-    list_filter = ("role", "is_active", "created_at", "last_login")
+    list_filter = ("role", "is_active", "last_login")
     search_fields = ("handle", "email", "display_name")
     ordering = ("handle",)
     list_select_related = ("quota",)
@@ -122,7 +122,8 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         share = Cast(F("quota__used_bytes") + F("quota__reserved_bytes"), FloatField()) / NullIf(
             F("quota__limit_bytes"), 0
         )
-        return super().get_queryset(request).annotate(share=share)
+        people: QuerySet[User] = super().get_queryset(request)
+        return people.annotate(share=share)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # people come by invitation
@@ -175,10 +176,7 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         note = format_html(
-            '{} <a href="{}">{}</a>',
-            gettext("People come by invitation."),
-            reverse("people"),
-            gettext("Invite somebody"),
+            '<a href="{}">{}</a>', reverse("people"), gettext("People come by invitation: invite somebody")
         )
         return super().changelist_view(request, {**(extra_context or {}), "subtitle": note})
 

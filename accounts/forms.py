@@ -11,12 +11,10 @@ from allauth.mfa.totp import forms as totp
 from django import forms
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.password_validation import password_validators_help_texts
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
 from django.http import HttpRequest, HttpResponse
-from django.utils.functional import lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -28,11 +26,7 @@ CODE_SECONDS = 30
 HANDLE_HELP = _("For signing in, and how others find you: small letters, digits, dots and hyphens.")
 
 
-def _password_rules() -> str:
-    return " ".join(password_validators_help_texts())
-
-
-password_rules = lazy(_password_rules, str)
+PASSWORD_HELP = _("At least 10 characters; no common password, and nothing close to your name or address.")
 
 
 class Plainly:
@@ -50,7 +44,7 @@ class Plainly:
 
 
 class SignInForm(Plainly, account.LoginForm):  # type: ignore[misc]
-    labels = {"login": _("E-mail address or name"), "password": _("Password")}
+    labels = {"login": _("E-mail address or handle"), "password": _("Password")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -70,7 +64,7 @@ class SignInForm(Plainly, account.LoginForm):  # type: ignore[misc]
 
 class SignUpForm(Plainly, account.SignupForm):  # type: ignore[misc]
     labels = {"email": _("E-mail address"), "username": _("Handle"), "password1": _("Password")}
-    hints = {"username": HANDLE_HELP, "password1": password_rules()}
+    hints = {"username": HANDLE_HELP, "password1": PASSWORD_HELP}
 
     account_already_exists: bool
 
@@ -104,7 +98,7 @@ class AskResetForm(Plainly, account.ResetPasswordForm):  # type: ignore[misc]
 
 class ResetForm(Plainly, account.ResetPasswordKeyForm):  # type: ignore[misc]
     labels = {"password1": _("New password"), "password2": _("New password, once more")}
-    hints = {"password1": password_rules()}
+    hints = {"password1": PASSWORD_HELP}
 
     def save(self) -> None:
         reset_password(self.user, self.cleaned_data["password1"], by=context.request.actor)
@@ -116,7 +110,7 @@ class ChangePasswordForm(Plainly, account.ChangePasswordForm):  # type: ignore[m
         "password1": _("New password"),
         "password2": _("New password, once more"),
     }
-    hints = {"password1": password_rules()}
+    hints = {"password1": PASSWORD_HELP}
 
     def clean_oldpassword(self) -> str:
         if is_too_long(self.cleaned_data.get("oldpassword", "")):
@@ -126,7 +120,7 @@ class ChangePasswordForm(Plainly, account.ChangePasswordForm):  # type: ignore[m
 
 class SetPasswordForm(Plainly, account.SetPasswordForm):  # type: ignore[misc]
     labels = {"password1": _("New password"), "password2": _("New password, once more")}
-    hints = {"password1": password_rules()}
+    hints = {"password1": PASSWORD_HELP}
 
 
 class ChangeEmailForm(Plainly, account.AddEmailForm):  # type: ignore[misc]
@@ -248,7 +242,7 @@ class JoinForm(forms.Form):
     password = forms.CharField(
         label=_("Password"),
         strip=False,
-        help_text=password_rules(),
+        help_text=PASSWORD_HELP,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 

@@ -40,13 +40,9 @@ class OutboxBackend(BaseEmailBackend):
         with os.fdopen(handle, "wb") as file:
             file.write(raw)
         unfinished.rename(folder / (name + SUFFIX))
-        found = LINK.search(str(message.body))
-        logger.info(
-            "mail to %s: %s  %s",
-            ", ".join(message.to),
-            message.subject,
-            found.group().rstrip(".,)") if found else "",
-        )
+        links = [found.rstrip(".,)") for found in LINK.findall(str(message.body))]
+        link = next((link for link in links if link != settings.BASE_URL), "")  # the foot names the vault
+        logger.info("mail to %s: %s  %s", ", ".join(message.to), message.subject, link)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ def test_a_mail_becomes_a_private_file_and_one_line_with_its_link(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "accounts.outbox"):
-        send("Wëlcome", "Follow http://localhost:8000/join/abc/ please.\nhttp://localhost:8000/")
+        send("Wëlcome", "http://localhost:8000\nFollow http://localhost:8000/join/abc/ please.")
     (file,) = folder.iterdir()
     assert file.suffix == ".eml"
     assert file.stat().st_mode & 0o777 == 0o600
