@@ -11,12 +11,12 @@ from docuvault.lib.roles import migration_role
 pytestmark = pytest.mark.django_db
 
 TABLES = {
-    "users", "quotas", "refresh_tokens", "folders", "documents", "topics", "document_topics", "shares", "audit_log",
-    "cloud_connections", "groups",
+    "users", "quotas", "refresh_tokens", "folders", "documents", "topics", "document_topics", "shares",
+    "audit_log", "cloud_connections", "groups",
 }  # fmt: skip
 
 
-def ask(statement: str, *arguments: object) -> list[tuple[object, ...]]:
+def ask(statement: str, *arguments: str) -> list[tuple[object, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, arguments)
         return list(cursor.fetchall())
