@@ -72,7 +72,7 @@ def _ask_all(row: Sequence[Gate]) -> list[Outcome]:
     return [_ask(gate) for gate in row]
 
 
-def _pass(*rows: Sequence[Gate]) -> list[str]:
+def run_gates(*rows: Sequence[Gate]) -> list[str]:
     """Run the rows side by side, tell in order; answers the names of those that failed."""
     failed = []
     with ThreadPoolExecutor(max_workers=len(rows)) as pool:
@@ -90,7 +90,7 @@ def _pass(*rows: Sequence[Gate]) -> list[str]:
 def check() -> int:
     """The quick gates."""
     pytest_services.start_services()
-    failed = _pass([*STATIC, *DJANGO], TYPES)
+    failed = run_gates([*STATIC, *DJANGO], TYPES)
     if failed:
         print(f"Failed: {', '.join(failed)}")
     return 1 if failed else 0
@@ -100,7 +100,7 @@ def test(arguments: Sequence[str]) -> int:
     """All gates, the tests last, so that their closing line is the last one."""
     os.environ["CHROMIUM_PATH"] = find_browser()
     pytest_services.start_services()
-    failed = _pass([*STATIC, *DJANGO], TYPES)
+    failed = run_gates([*STATIC, *DJANGO], TYPES)
     begun = time.monotonic()
     words = ["-q", "-n", "2", "-m", "not soak", *arguments]
     done = subprocess.run(_python("-m", "pytest", *words), cwd=CHECKOUT, check=False)

