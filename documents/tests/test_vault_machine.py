@@ -1,0 +1,198 @@
+"""Any order of acts by two people leaves the vault whole: a plain model beside it agrees after each step."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.db.models import Sum
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from accounts.actions import make_user
+from accounts.actors import Actor
+from accounts.models import Quota
+from documents.actions import documents as document_verbs
+from documents.actions import folders as folder_verbs
+from documents.actions import trash as trash_verbs
+from documents.actions.errors import Refused
+from documents.models import Document, Folder, PendingDeletion, TrashEntry, Version
+from documents.names import name_key
+from documents.storage import new_key
+
+NAMES = st.sampled_from(["a", "B", "ç", "d.txt"])
+WHO = st.integers(0, 1)
+
+
+@dataclass
+class Counted:
+    """What the model knows of one person's document: its size, and whether it is live."""
+
+    owner: int
+    size: int
+    is_live: bool = True
+
+
+class VaultMachine(RuleBasedStateMachine):
+    """Folders, documents and the trash of two people, without bytes."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.frame = transaction.atomic()
+        self.frame.__enter__()
+        self.people = [make_user(f"m{n}", f"m{n}@vault.test", by=Actor.system()) for n in range(2)]
+        self.actors = [Actor.for_user(person) for person in self.people]
+        self.model: dict[Any, Counted] = {}
+        self.seen: dict[Any, int] = {}
+
+    def teardown(self) -> None:
+        if hasattr(self, "frame"):
+            transaction.set_rollback(True)
+            self.frame.__exit__(None, None, None)
+
+    def _in_order(self, rows: Iterable[Any]) -> list[Any]:
+        """In the order in which they were first seen: ids are random, and a run must be repeatable."""
+        rows = sorted(rows, key=lambda row: (len(getattr(row, "path", [])), row.name))
+        for row in rows:
+            self.seen.setdefault(row.pk, len(self.seen))
+        return sorted(rows, key=lambda row: self.seen[row.pk])
+
+    def _folder(self, who: int, data: st.DataObject) -> Folder | None:
+        rows = self._in_order(Folder.objects.live().filter(user=self.people[who]))
+        at = data.draw(st.integers(0, 9))
+        return [None, *rows][at % (len(rows) + 1)]
+
+    def _document(self, who: int, data: st.DataObject) -> Document | None:
+        rows = self._in_order(Document.objects.live().filter(user=self.people[who]))
+        at = data.draw(st.integers(0, 9))
+        return rows[at % len(rows)] if rows else None
+
+    @rule(who=WHO, name=NAMES, data=st.data())
+    def make_folder(self, who: int, name: str, data: st.DataObject) -> None:
+        try:
+            folder_verbs.make_folder(name, self._folder(who, data), by=self.actors[who])
+        except Refused:
+            pass
+
+    @rule(who=WHO, name=NAMES, size=st.integers(0, 50), data=st.data())
+    def add(self, who: int, name: str, size: int, data: st.DataObject) -> None:
+        place = self._folder(who, data)
+        person = self.people[who]
+        if Document.objects.live().filter(user=person, folder=place, name_key=name_key(name)).exists():
+            return
+        key = new_key()
+        document = Document.objects.create(user=person, folder=place, name=name, name_key=name_key(name), object_key=key, size_bytes=size)
+        version = Version.objects.create(document=document, number=1, object_key=key, size_bytes=size, sha256="0" * 64)
+        Document.objects.filter(pk=document.pk).update(current_version=version)
+        Quota.objects.filter(user=person).update(used_bytes=Quota.objects.get(user=person).used_bytes + size)
+        self.model[document.pk] = Counted(who, size)
+
+    @rule(who=WHO, name=NAMES, data=st.data())
+    def rename(self, who: int, name: str, data: st.DataObject) -> None:
+        document = self._document(who, data)
+        try:
+            if document is not None:
+                document_verbs.rename_document(document, name, by=self.actors[who])
+        except Refused:
+            pass
+
+    @rule(who=WHO, keep_both=st.booleans(), data=st.data())
+    def move(self, who: int, keep_both: bool, data: st.DataObject) -> None:
+        to, document, folder = self._folder(who, data), self._document(who, data), self._folder(who, data)
+        try:
+            if document is not None:
+                document_verbs.move_document(document, to, by=self.actors[who], keep_both=keep_both)
+            if folder is not None:
+                folder_verbs.move_folder(folder, to, by=self.actors[who], keep_both=keep_both)
+        except Refused:
+            pass
+
+    @rule(who=WHO, data=st.data())
+    def throw_a_document_away(self, who: int, data: st.DataObject) -> None:
+        document = self._document(who, data)
+        if document is not None:
+            trash_verbs.trash_document(document, by=self.actors[who])
+            self.model[document.pk].is_live = False
+
+    @rule(who=WHO, data=st.data())
+    def throw_a_folder_away(self, who: int, data: st.DataObject) -> None:
+        folder = self._folder(who, data)
+        if folder is not None:
+            below = Document.objects.live().filter(folder__path__contains=[folder.pk]).values_list("pk", flat=True)
+            gone = list(below)
+            trash_verbs.trash_folder(folder, by=self.actors[who])
+            for key in gone:
+                self.model[key].is_live = False
+
+    @rule(data=st.data(), is_purge=st.booleans())
+    def take_from_the_trash(self, data: st.DataObject, is_purge: bool) -> None:
+        if not TrashEntry.objects.exists():
+            return
+        entries = self._in_order(TrashEntry.objects.all())
+        entry = entries[data.draw(st.integers(0, 9)) % len(entries)]
+        who = [person.pk for person in self.people].index(entry.user_id)
+        held = list(Document.objects.filter(trash=entry).values_list("pk", flat=True))
+        if is_purge:
+            trash_verbs.purge(entry, by=self.actors[who])
+            for key in held:
+                del self.model[key]
+        else:
+            trash_verbs.restore(entry, by=self.actors[who])
+            for key in held:
+                self.model[key].is_live = True
+
+    @invariant()
+    def the_model_agrees(self) -> None:
+        if not hasattr(self, "people"):
+            return
+        there = {row.pk: row for row in Document.objects.select_related("folder")}
+        assert there.keys() == self.model.keys()
+        for key, row in there.items():
+            assert (row.trash_id is None) == self.model[key].is_live
+            if row.trash_id is None and row.folder is not None:
+                assert row.folder.trash_id is None
+                assert row.folder.user_id == row.user_id
+        for who, person in enumerate(self.people):
+            expected = sum(item.size for item in self.model.values() if item.owner == who)
+            assert Quota.objects.get(user=person).used_bytes == expected
+
+    @invariant()
+    def the_folders_are_a_forest(self) -> None:
+        rows = {row.pk: row for row in Folder.objects.all()} if hasattr(self, "people") else {}
+        for row in rows.values():
+            above = rows[row.parent_id].path if row.parent_id else []
+            assert row.path == [*above, row.pk]
+            if row.trash_id is None and row.parent_id:
+                assert rows[row.parent_id].trash_id is None
+
+    @invariant()
+    def what_was_purged_is_noted_and_what_is_kept_is_not(self) -> None:
+        if hasattr(self, "people"):
+            assert not PendingDeletion.objects.filter(pk__in=Version.objects.values("object_key")).exists()
+            total = Version.objects.aggregate(total=Sum("size_bytes"))["total"] or 0
+            assert total == sum(item.size for item in self.model.values())
+
+
+LIMITS = settings(
+    max_examples=100,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)
+
+
+@pytest.mark.django_db
+@pytest.mark.timeout(300)
+def test_any_order_of_acts_leaves_the_vault_whole(db: None) -> None:
+    run_state_machine_as_test(VaultMachine, settings=LIMITS)  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.soak
+@pytest.mark.django_db
+@pytest.mark.timeout(3600)
+def test_a_thousand_orders_of_acts_leave_the_vault_whole(db: None) -> None:
+    run_state_machine_as_test(VaultMachine, settings=settings(LIMITS, max_examples=1000))  # type: ignore[no-untyped-call]
+
+
