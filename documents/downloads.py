@@ -177,7 +177,9 @@ class Member:
     modified_at: datetime
 
 
-def zip_documents(documents: list[Document], folders: list[Folder], name: str, *, by: Actor) -> StreamingHttpResponse:
+def zip_documents(
+    documents: list[Document], folders: list[Folder], name: str, *, by: Actor
+) -> StreamingHttpResponse:
     """A ZIP of these documents and folders, streamed; with a list of SHA-256 digests at its end.
 
     Stored, not deflated: most papers are compressed already, and a stored ZIP streams at the

@@ -75,7 +75,12 @@ def decode_cursor(order: Order, cursor: str, parse_id: Callable[[str], Any] = UU
 
 
 def page_of(
-    rows: QuerySet[Row], order: Order, *, after: str = "", size: int = DEFAULT_SIZE, parse_id: Callable[[str], Any] = UUID
+    rows: QuerySet[Row],
+    order: Order,
+    *,
+    after: str = "",
+    size: int = DEFAULT_SIZE,
+    parse_id: Callable[[str], Any] = UUID,
 ) -> Page[Row]:
     """The rows after the cursor, a page of them. Raises BadCursor."""
     sign, comparison = ("-", "lt") if order.is_descending else ("", "gt")
@@ -103,7 +108,9 @@ def with_topics(rows: QuerySet[Document], actor: Actor) -> QuerySet[Document]:
 def mark_stars(rows: list[Document], actor: Actor) -> None:
     """Say of each row whether the actor has starred it (`is_starred`), in one query."""
     starred = set(
-        Star.objects.filter(user=actor.user, document__in=[row.pk for row in rows]).values_list("document", flat=True)
+        Star.objects.filter(user=actor.user, document__in=[row.pk for row in rows]).values_list(
+            "document", flat=True
+        )
     )
     for row in rows:
         row.is_starred = row.pk in starred  # type: ignore[attr-defined]

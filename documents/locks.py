@@ -15,4 +15,4 @@ def lock_vault(owner_id: UUID, *, is_shared: bool = False) -> None:
     function = "pg_advisory_xact_lock_shared" if is_shared else "pg_advisory_xact_lock"
     key = int.from_bytes(owner_id.bytes[:8], "big", signed=True)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}(%s)", [key])  # noqa: S608 (one of two fixed words)
+        cursor.execute(f"SELECT {function}(%s)", [key])

@@ -276,7 +276,9 @@ class ObjectStore:
             )
         return str(answer["UploadId"])
 
-    def put_part(self, key: str, upload_id: str, number: int, data: bytes | bytearray | memoryview) -> PartReceipt:
+    def put_part(
+        self, key: str, upload_id: str, number: int, data: bytes | bytearray | memoryview
+    ) -> PartReceipt:
         """Send one part, counted from 1, in order. All but the last are at least 5 MiB."""
         with _told_in_our_words(key):
             answer = self._client.upload_part(
@@ -411,7 +413,10 @@ class ObjectWriter:
         if not self._upload_id:
             self._upload_id = self.store.begin_multipart(self.key)
             self._sender = _Sender()
-        number, data = len(self._parts) + 1 + (1 if self._sender and self._sender.is_busy else 0), self._take()
+        number, data = (
+            len(self._parts) + 1 + (1 if self._sender and self._sender.is_busy else 0),
+            self._take(),
+        )
         self._collect()
         assert self._sender is not None
         self._sender.start(lambda: self.store.put_part(self.key, self._upload_id, number, data))

@@ -170,7 +170,11 @@ def sniff(head: bytes, name: str) -> str:
         return "application/octet-stream"
     best = next((g.mime_type for g in guesses if g.mime_type and g.confidence >= 0.8), "")
     # Nothing a browser would run is believed of bytes that are not text.
-    return best if best and not best.startswith(("text/", "application/javascript")) else "application/octet-stream"
+    return (
+        best
+        if best and not best.startswith(("text/", "application/javascript"))
+        else "application/octet-stream"
+    )
 
 
 def _is_text(head: bytes) -> bool:
@@ -183,7 +187,13 @@ def _is_text(head: bytes) -> bool:
 
 
 def begin_upload(
-    name: str, size_bytes: int, folder: Folder | None, declared_type: str = "", *, by: Actor, object_key: str = ""
+    name: str,
+    size_bytes: int,
+    folder: Folder | None,
+    declared_type: str = "",
+    *,
+    by: Actor,
+    object_key: str = "",
 ) -> Upload:
     """A row with its reservation, before any byte.
 
@@ -252,7 +262,9 @@ def _owner_of(folder: Folder | None, by: Actor) -> User:
 class OnePass:
     """Writes one file straight to its final object. Use `finish` or `abandon`, exactly one of them."""
 
-    def __init__(self, name: str, folder: Folder | None, declared_type: str, bound_bytes: int, *, by: Actor) -> None:
+    def __init__(
+        self, name: str, folder: Folder | None, declared_type: str, bound_bytes: int, *, by: Actor
+    ) -> None:
         self.by = by
         self.key = new_key()
         self.upload = begin_upload(name, bound_bytes, folder, declared_type, by=by, object_key=self.key)
@@ -488,7 +500,11 @@ def _file(upload_id: UUID, received: Received, *, by: Actor, keep: str = "") -> 
             target_id=document.pk,
             target_name=document.name,
             owner=document.user_id,
-            details={"size_bytes": received.size_bytes, "sha256": received.sha256, "type": received.content_type},
+            details={
+                "size_bytes": received.size_bytes,
+                "sha256": received.sha256,
+                "type": received.content_type,
+            },
         )
     return document
 
@@ -548,7 +564,9 @@ def next_free_name(name: str, owner_id: UUID, folder: Folder | None) -> str:
     """The name, or its next numbered form that no live document in the folder has."""
     stem = split_name(name)[0].rpartition(" (")[0] or split_name(name)[0]
     rows = Document.objects.live().owned_by(owner_id).in_folder(folder)
-    return free_name(name, set(rows.filter(name_key__startswith=name_key(stem)).values_list("name_key", flat=True)))
+    return free_name(
+        name, set(rows.filter(name_key__startswith=name_key(stem)).values_list("name_key", flat=True))
+    )
 
 
 # --- Ending without a document -----------------------------------------------------------------------------------

@@ -49,7 +49,12 @@ def move_document(document: Document, to: Folder | None, *, by: Actor, keep_both
         document.name = next_free_name(document.name, document.user_id, to)
         document.name_key = name_key(document.name)
     _save(document, ["folder", "name", "name_key", "updated_at"])
-    tell(Verb.DOCUMENT_MOVED, document, by, {"from": source.name if source else "", "to": to.name if to else ""})
+    tell(
+        Verb.DOCUMENT_MOVED,
+        document,
+        by,
+        {"from": source.name if source else "", "to": to.name if to else ""},
+    )
     return document
 
 

@@ -91,7 +91,9 @@ def move_folder(folder: Folder, to: Folder | None, *, by: Actor, keep_both: bool
     folder = access.fetch_folder(by, folder.pk, Level.EDIT)
     to = _live_again(to, by)
     if owner_of_place(to, by).pk != folder.user_id:
-        raise OtherVault(_("“%(name)s” belongs to another person's vault and stays there.") % {"name": folder.name})
+        raise OtherVault(
+            _("“%(name)s” belongs to another person's vault and stays there.") % {"name": folder.name}
+        )
     if to is not None and folder.pk in to.path:
         raise WouldLoop(_("“%(name)s” cannot be moved into itself.") % {"name": folder.name})
     if folder.parent_id == (to.pk if to else None):
@@ -103,20 +105,18 @@ def move_folder(folder: Folder, to: Folder | None, *, by: Actor, keep_both: bool
     if _named(folder.user_id, to, folder.name) is not None:
         if not keep_both:
             raise NameTaken(_("There is a folder “%(name)s” there already.") % {"name": folder.name})
-        taken = set(Folder.objects.live().owned_by(folder.user_id).in_folder(to).values_list("name_key", flat=True))
+        taken = set(
+            Folder.objects.live().owned_by(folder.user_id).in_folder(to).values_list("name_key", flat=True)
+        )
         folder.name = free_name(folder.name, taken)
         folder.name_key = name_key(folder.name)
     old_depth, source = folder.depth, folder.parent
     folder.parent = to
     folder.save(update_fields=["parent", "name", "name_key", "updated_at"])
     with connection.cursor() as cursor:
-        cursor.execute(
-            MOVE_PATHS, {"prefix": to.path if to else [], "depth": old_depth, "folder": folder.pk}
-        )
+        cursor.execute(MOVE_PATHS, {"prefix": to.path if to else [], "depth": old_depth, "folder": folder.pk})
     folder.refresh_from_db(fields=["path"])
-    _tell(
-        Verb.FOLDER_MOVED, folder, by, {"from": source.name if source else "", "to": to.name if to else ""}
-    )
+    _tell(Verb.FOLDER_MOVED, folder, by, {"from": source.name if source else "", "to": to.name if to else ""})
     return folder
 
 

@@ -15,7 +15,12 @@ from sharing import access
 
 @transaction.atomic
 def move_items(
-    documents: Sequence[Document], folders: Sequence[Folder], to: Folder | None, *, by: Actor, keep_both: bool = False
+    documents: Sequence[Document],
+    folders: Sequence[Folder],
+    to: Folder | None,
+    *,
+    by: Actor,
+    keep_both: bool = False,
 ) -> None:
     """Everything chosen to one place. Raises what moving one raises; then nothing has moved."""
     _lock(documents, folders)

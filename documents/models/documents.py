@@ -33,7 +33,9 @@ class Document(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="documents", db_index=False
     )
-    folder = models.ForeignKey(Folder, on_delete=models.RESTRICT, null=True, blank=True, related_name="documents")
+    folder = models.ForeignKey(
+        Folder, on_delete=models.RESTRICT, null=True, blank=True, related_name="documents"
+    )
     name = models.CharField(_("name"), max_length=255)
     name_key = models.CharField(max_length=1020, editable=False)
     current_version = models.OneToOneField(
@@ -71,7 +73,9 @@ class Document(models.Model):
             models.Index(fields=["user", "created_at"], name="ix_documents_user_created"),
             # One per sort order of a folder page, so that any page is a short index walk.
             models.Index(
-                fields=["user", "folder", "name_key", "id"], condition=models.Q(trash=None), name="ix_documents_by_name"
+                fields=["user", "folder", "name_key", "id"],
+                condition=models.Q(trash=None),
+                name="ix_documents_by_name",
             ),
             models.Index(
                 fields=["user", "folder", "created_at", "id"],
@@ -84,7 +88,9 @@ class Document(models.Model):
                 name="ix_documents_by_size",
             ),
             models.Index(
-                fields=["user", "created_at", "id"], condition=models.Q(trash=None), name="ix_documents_recent"
+                fields=["user", "created_at", "id"],
+                condition=models.Q(trash=None),
+                name="ix_documents_recent",
             ),
             models.Index(fields=["user", "sha256"], name="ix_documents_user_sha256"),
             GinIndex(OpClass("name_key", name="gin_trgm_ops"), name="ix_documents_name_trigrams"),
@@ -128,7 +134,9 @@ class Star(models.Model):
     """A document somebody wants at hand; each person's own."""
 
     pk = models.CompositePrimaryKey("user_id", "document_id")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="stars", db_index=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="stars", db_index=False
+    )
     document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="stars")
     created_at = models.DateTimeField(db_default=Now())
 

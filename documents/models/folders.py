@@ -38,7 +38,9 @@ class Folder(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="folders", db_index=False
     )
-    parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, blank=True, related_name="children")
+    parent = models.ForeignKey(
+        "self", on_delete=models.CASCADE, null=True, blank=True, related_name="children"
+    )
     name = models.CharField(_("name"), max_length=255)
     name_key = models.CharField(max_length=1020, editable=False)
     path: ArrayField = ArrayField(models.UUIDField(), editable=False)

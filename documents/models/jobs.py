@@ -42,7 +42,9 @@ class JobRun(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(
-                fields=["due_at"], condition=models.Q(state__in=["waiting", "running"]), name="ix_job_runs_due"
+                fields=["due_at"],
+                condition=models.Q(state__in=["waiting", "running"]),
+                name="ix_job_runs_due",
             ),
             models.Index(fields=["-created_at"], name="ix_job_runs_created"),
         ]

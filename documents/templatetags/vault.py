@@ -16,8 +16,8 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
-from docuvault.lib import icons
 from documents.names import shown_name, split_name
+from docuvault.lib import icons
 
 register = template.Library()
 
@@ -35,15 +35,21 @@ BY_TYPE: dict[str, Kind] = {
     "application/pdf": Kind("pdf", "file-text", _("PDF")),
     "application/rtf": Kind("word", "file-text", _("Text document")),
     "application/msword": Kind("word", "file-text", _("Text document")),
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": Kind("word", "file-text", _("Text document")),
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": Kind(
+        "word", "file-text", _("Text document")
+    ),
     "application/vnd.oasis.opendocument.text": Kind("word", "file-text", _("Text document")),
     "application/epub+zip": Kind("word", "file-text", _("Book")),
     "application/vnd.ms-excel": Kind("sheet", "file-spreadsheet", _("Spreadsheet")),
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": Kind("sheet", "file-spreadsheet", _("Spreadsheet")),
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": Kind(
+        "sheet", "file-spreadsheet", _("Spreadsheet")
+    ),
     "application/vnd.oasis.opendocument.spreadsheet": Kind("sheet", "file-spreadsheet", _("Spreadsheet")),
     "text/csv": Kind("sheet", "file-spreadsheet", _("Table")),
     "application/vnd.ms-powerpoint": Kind("slides", "presentation", _("Presentation")),
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation": Kind("slides", "presentation", _("Presentation")),
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": Kind(
+        "slides", "presentation", _("Presentation")
+    ),
     "application/vnd.oasis.opendocument.presentation": Kind("slides", "presentation", _("Presentation")),
     "message/rfc822": Kind("mail", "mail", _("E-mail")),
     "application/vnd.ms-outlook": Kind("mail", "mail", _("E-mail")),
@@ -65,9 +71,15 @@ def icon(name: str, label: str = "", css: str = "") -> SafeString:
     """An icon of the sprite: decoration, unless it has a label."""
     if name not in icons.NAMES:
         raise ValueError(f"icon {name} is not in docuvault.lib.icons.NAMES")
-    accessible = format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
+    accessible = (
+        format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
+    )
     return format_html(
-        '<svg class="icon {}" {} focusable="false"><use href="{}#{}"></use></svg>', css, accessible, sprite_url(), name
+        '<svg class="icon {}" {} focusable="false"><use href="{}#{}"></use></svg>',
+        css,
+        accessible,
+        sprite_url(),
+        name,
     )
 
 
@@ -139,7 +151,12 @@ def meter(*parts: Any) -> SafeString:
     for css, size in zip(pairs[::2], pairs[1::2], strict=True):
         width = min(100.0 - offset, 100.0 * int(size) / whole) if whole else 0.0
         rects.append(
-            format_html('<rect class="{}" x="{}%" y="0" width="{}%" height="100%"></rect>', css, f"{offset:.2f}", f"{width:.2f}")
+            format_html(
+                '<rect class="{}" x="{}%" y="0" width="{}%" height="100%"></rect>',
+                css,
+                f"{offset:.2f}",
+                f"{width:.2f}",
+            )
         )
         offset += width
     return SafeString("".join(rects))

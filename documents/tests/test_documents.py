@@ -32,7 +32,9 @@ def test_moving_refuses_a_clash_or_numbers_it(alice_actor: Actor) -> None:
     assert move_document(document, car, by=alice_actor, keep_both=True).name == "a (2).txt"
 
 
-def test_nothing_moves_into_another_vault(alice: User, alice_actor: Actor, bob: User, bob_actor: Actor) -> None:
+def test_nothing_moves_into_another_vault(
+    alice: User, alice_actor: Actor, bob: User, bob_actor: Actor
+) -> None:
     shared = folders("Car", alice_actor)
     Share.objects.create(folder=shared, recipient=bob, shared_by=alice, level=ShareLevel.EDIT)
     with pytest.raises(OtherVault):
@@ -75,7 +77,9 @@ def test_throwing_away_a_folder_and_what_is_in_it_makes_one_entry(alice_actor: A
 def test_a_reader_throws_nothing_away(alice: User, alice_actor: Actor, bob: User, bob_actor: Actor) -> None:
     document = put("a.txt", None, alice_actor)
     for level in ShareLevel.values:
-        Share.objects.update_or_create(document=document, recipient=bob, defaults={"shared_by": alice, "level": level})
+        Share.objects.update_or_create(
+            document=document, recipient=bob, defaults={"shared_by": alice, "level": level}
+        )
         with pytest.raises(NotAllowed):
             trash_items([document], [], by=bob_actor)
 

@@ -106,7 +106,10 @@ def test_strangers_see_nothing_readers_change_nothing_and_nothing_changes_its_ow
     with pytest.raises(NotVisible):
         rename_folder(car, "Mine", by=bob_actor)
     Share.objects.create(folder=car, recipient=bob, shared_by=alice, level=ShareLevel.VIEW)
-    for act in (lambda: rename_folder(car, "Mine", by=bob_actor), lambda: make_folder("In", car, by=bob_actor)):
+    for act in (
+        lambda: rename_folder(car, "Mine", by=bob_actor),
+        lambda: make_folder("In", car, by=bob_actor),
+    ):
         with pytest.raises(NotAllowed):
             act()
     Share.objects.update(level=ShareLevel.EDIT)
@@ -132,6 +135,11 @@ def test_twenty_of_one_name_at_once_make_one_folder(alice_actor: Actor) -> None:
 def test_moves_that_would_make_a_ring_together_make_none(alice_actor: Actor) -> None:
     for n in range(6):
         a, b = folders(f"A{n}", alice_actor), folders(f"B{n}", alice_actor)
-        results = at_once([lambda a=a, b=b: move_folder(a, b, by=alice_actor), lambda a=a, b=b: move_folder(b, a, by=alice_actor)])
+        results = at_once(
+            [
+                lambda a=a, b=b: move_folder(a, b, by=alice_actor),
+                lambda a=a, b=b: move_folder(b, a, by=alice_actor),
+            ]
+        )
         assert sum(isinstance(result, Folder) for result in results) == 1, results
     assert paths_are_true()

@@ -23,7 +23,24 @@ def test_the_names_of_the_corpus_are_treated_as_their_rule_says(corpus: Path) ->
 
 
 @pytest.mark.parametrize(
-    "name", ["", " ", "\u3000", "\u200b", ".", "..", "...", " . ", "a/b", "/", "a\x00", "a\nb", "a\r", "\ud800", "x" * 256]
+    "name",
+    [
+        "",
+        " ",
+        "\u3000",
+        "\u200b",
+        ".",
+        "..",
+        "...",
+        " . ",
+        "a/b",
+        "/",
+        "a\x00",
+        "a\nb",
+        "a\r",
+        "\ud800",
+        "x" * 256,
+    ],
 )
 def test_what_cannot_be_kept_is_refused_with_a_sentence(name: str) -> None:
     with pytest.raises(InvalidName) as refused:

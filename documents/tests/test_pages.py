@@ -38,7 +38,20 @@ def tax(policy: Document, alice_actor: Actor) -> Topic:
     return topic
 
 
-EMPTY_PAGES = ["files", "recent", "starred", "topics", "trash", "space", "find", "my_activity", "make_folder", "make_topic", "add_files", "empty_trash"]
+EMPTY_PAGES = [
+    "files",
+    "recent",
+    "starred",
+    "topics",
+    "trash",
+    "space",
+    "find",
+    "my_activity",
+    "make_folder",
+    "make_topic",
+    "add_files",
+    "empty_trash",
+]
 
 
 @pytest.mark.parametrize("name", EMPTY_PAGES)

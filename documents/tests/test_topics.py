@@ -12,7 +12,9 @@ from sharing.access import NotAllowed, NotVisible, visible_topics
 from sharing.models import AuditEvent, Share, ShareLevel
 
 
-def test_names_are_unique_for_each_person_and_for_everybody(alice_actor: Actor, bob_actor: Actor, admin_actor: Actor) -> None:
+def test_names_are_unique_for_each_person_and_for_everybody(
+    alice_actor: Actor, bob_actor: Actor, admin_actor: Actor
+) -> None:
     make_topic("Tax", "green", by=alice_actor)
     make_topic("tax", "red", by=bob_actor)
     make_topic("TAX", "blue", by=admin_actor, is_system=True)
@@ -26,7 +28,10 @@ def test_only_admins_make_and_change_what_is_everybodys(alice_actor: Actor, admi
     with pytest.raises(NotAllowed):
         make_topic("Tax", "green", by=alice_actor, is_system=True)
     topic = make_topic("Tax", "green", by=admin_actor, is_system=True)
-    for act in (lambda: change_topic(topic, "Mine", "red", by=alice_actor), lambda: delete_topic(topic, by=alice_actor)):
+    for act in (
+        lambda: change_topic(topic, "Mine", "red", by=alice_actor),
+        lambda: delete_topic(topic, by=alice_actor),
+    ):
         with pytest.raises(NotAllowed):
             act()
     assert change_topic(topic, "Taxes", "red", by=admin_actor).colour == "red"

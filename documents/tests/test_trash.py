@@ -68,7 +68,9 @@ def test_a_place_that_is_gone_is_made_again(alice_actor: Actor) -> None:
     assert restore(gone, by=alice_actor).name == "Car (2)"
 
 
-def test_a_folder_purged_before_what_was_thrown_away_in_it_takes_nothing_along(alice: User, alice_actor: Actor) -> None:
+def test_a_folder_purged_before_what_was_thrown_away_in_it_takes_nothing_along(
+    alice: User, alice_actor: Actor
+) -> None:
     sub = folders("Car/Insurance", alice_actor)
     document = put("a.txt", sub, alice_actor, b"123")
     entry = trash_document(document, by=alice_actor)
@@ -119,7 +121,9 @@ def test_purging_frees_the_bytes_once_and_the_objects_follow(alice: User, alice_
 def test_emptying_takes_all_of_ones_own_and_nothing_else(
     alice: User, alice_actor: Actor, bob: User, bob_actor: Actor
 ) -> None:
-    trash_items([put(f"{n}.txt", None, alice_actor) for n in range(3)], [folders("Car", alice_actor)], by=alice_actor)
+    trash_items(
+        [put(f"{n}.txt", None, alice_actor) for n in range(3)], [folders("Car", alice_actor)], by=alice_actor
+    )
     kept = trash_document(put("b.txt", None, bob_actor), by=bob_actor)
     assert empty_trash(by=alice_actor) == 4
     assert list(TrashEntry.objects.all()) == [kept]
@@ -147,7 +151,13 @@ def test_what_lies_for_too_long_is_purged_by_the_schedule(alice: User, alice_act
 def test_restoring_and_purging_at_once_is_one_or_the_other(alice: User, alice_actor: Actor) -> None:
     for n in range(4):
         entry = trash_document(put(f"{n}.txt", None, alice_actor, b"123"), by=alice_actor)
-        results = at_once([lambda e=entry: restore(e, by=alice_actor), lambda e=entry: purge(e, by=alice_actor), lambda e=entry: purge(e, by=alice_actor)])
+        results = at_once(
+            [
+                lambda e=entry: restore(e, by=alice_actor),
+                lambda e=entry: purge(e, by=alice_actor),
+                lambda e=entry: purge(e, by=alice_actor),
+            ]
+        )
         assert sum(not isinstance(result, Exception) for result in results) == 1, results
     assert used(alice) == (3 * Document.objects.count(), 0)
 

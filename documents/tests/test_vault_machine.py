@@ -83,8 +83,12 @@ class VaultMachine(RuleBasedStateMachine):
         if Document.objects.live().filter(user=person, folder=place, name_key=name_key(name)).exists():
             return
         key = new_key()
-        document = Document.objects.create(user=person, folder=place, name=name, name_key=name_key(name), object_key=key, size_bytes=size)
-        version = Version.objects.create(document=document, number=1, object_key=key, size_bytes=size, sha256="0" * 64)
+        document = Document.objects.create(
+            user=person, folder=place, name=name, name_key=name_key(name), object_key=key, size_bytes=size
+        )
+        version = Version.objects.create(
+            document=document, number=1, object_key=key, size_bytes=size, sha256="0" * 64
+        )
         Document.objects.filter(pk=document.pk).update(current_version=version)
         Quota.objects.filter(user=person).update(used_bytes=Quota.objects.get(user=person).used_bytes + size)
         self.model[document.pk] = Counted(who, size)
@@ -120,7 +124,11 @@ class VaultMachine(RuleBasedStateMachine):
     def throw_a_folder_away(self, who: int, data: st.DataObject) -> None:
         folder = self._folder(who, data)
         if folder is not None:
-            below = Document.objects.live().filter(folder__path__contains=[folder.pk]).values_list("pk", flat=True)
+            below = (
+                Document.objects.live()
+                .filter(folder__path__contains=[folder.pk])
+                .values_list("pk", flat=True)
+            )
             gone = list(below)
             trash_verbs.trash_folder(folder, by=self.actors[who])
             for key in gone:
@@ -194,5 +202,3 @@ def test_any_order_of_acts_leaves_the_vault_whole(db: None) -> None:
 @pytest.mark.timeout(3600)
 def test_a_thousand_orders_of_acts_leave_the_vault_whole(db: None) -> None:
     run_state_machine_as_test(VaultMachine, settings=settings(LIMITS, max_examples=1000))  # type: ignore[no-untyped-call]
-
-

@@ -8,7 +8,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.middleware import PersonRequest
-from docuvault.lib.htmx import back_to, done, is_fragment, show
 from documents.actions.documents import move_document as move
 from documents.actions.documents import rename_document as rename
 from documents.actions.documents import star_document as star
@@ -20,6 +19,7 @@ from documents.forms import NameForm
 from documents.models import Document, DocumentTopic, Star
 from documents.views.asked import uuid_or_none, uuids
 from documents.views.files import places_to_pick
+from docuvault.lib.htmx import back_to, done, is_fragment, show
 from sharing import access, audit
 from sharing.access import Level
 from sharing.models import Share

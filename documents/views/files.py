@@ -11,9 +11,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.middleware import PersonRequest
-from docuvault.lib.htmx import back_to, done, is_fragment, show
 from documents.actions.errors import Refused
-from documents.actions.folders import ensure_folder_path, make_folder as make, move_folder as move, rename_folder as rename
+from documents.actions.folders import ensure_folder_path
+from documents.actions.folders import make_folder as make
+from documents.actions.folders import move_folder as move
+from documents.actions.folders import rename_folder as rename
 from documents.actions.trash import trash_folder as throw_away
 from documents.forms import NameForm
 from documents.listing import SORTS, BadCursor, mark_stars, page_of, with_topics
@@ -21,6 +23,7 @@ from documents.models import Folder
 from documents.names import InvalidName, name_key
 from documents.tree import paths_of, with_children
 from documents.views.asked import size_of, sort_of, uuid_or_none, view_of
+from docuvault.lib.htmx import back_to, done, is_fragment, show
 from sharing import access
 from sharing.access import Level
 
@@ -62,7 +65,9 @@ def files(request: PersonRequest, folder_id: UUID | None = None) -> HttpResponse
     context["can"] = _rights(request, folder)
     response = show(request, "documents/files.html", context)
     if request.GET.get("view") in {"list", "tiles"}:
-        response.set_cookie("files_view", view, max_age=31_536_000, samesite="Lax", httponly=True, secure=request.is_secure())
+        response.set_cookie(
+            "files_view", view, max_age=31_536_000, samesite="Lax", httponly=True, secure=request.is_secure()
+        )
     return response
 
 
@@ -99,7 +104,9 @@ def places_to_pick(request: PersonRequest) -> list[tuple[Folder, str]]:
         rows = rows.filter(name_key__contains=name_key(words))
     folders = list(rows.order_by("name_key", "id")[:PICK_LIMIT])
     paths = paths_of(folders)
-    return sorted(((f, paths[f.pk]) for f in folders), key=lambda pair: (pair[1].casefold(), pair[0].name_key))
+    return sorted(
+        ((f, paths[f.pk]) for f in folders), key=lambda pair: (pair[1].casefold(), pair[0].name_key)
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -121,7 +128,9 @@ def make_folder(request: PersonRequest) -> HttpResponse:
             form.is_valid()
             form.add_error("name", error.message)
     context = {"form": form, "folder": parent}
-    return show(request, "documents/make_folder.html", context, status=422 if form.errors else 200, page="base.html")
+    return show(
+        request, "documents/make_folder.html", context, status=422 if form.errors else 200, page="base.html"
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -9,11 +9,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.middleware import PersonRequest
-from docuvault.lib.htmx import is_fragment, show
 from documents.listing import SORTS, BadCursor, mark_stars, page_of, with_topics
 from documents.names import name_key
 from documents.tree import paths_of
 from documents.views.asked import size_of
+from docuvault.lib.htmx import is_fragment, show
 from sharing import access
 
 Row = TypeVar("Row", bound=Model)
@@ -37,7 +37,9 @@ def find(request: PersonRequest) -> HttpResponse:
     context: dict[str, object] = {"query_text": text, "place": "find", "limit": limit}
     if key:
         documents = _matching(
-            with_topics(access.visible_documents(request.actor).select_related("folder"), request.actor), key, limit + 1
+            with_topics(access.visible_documents(request.actor).select_related("folder"), request.actor),
+            key,
+            limit + 1,
         )
         folders = _matching(access.visible_folders(request.actor), key, limit)
         mark_stars(documents, request.actor)
@@ -74,10 +76,17 @@ def recent(request: PersonRequest) -> HttpResponse:
 @require_safe
 def starred(request: PersonRequest) -> HttpResponse:
     """What the person wants at hand."""
-    rows = access.visible_documents(request.actor).filter(stars__user=request.actor.user).select_related("folder")
+    rows = (
+        access.visible_documents(request.actor)
+        .filter(stars__user=request.actor.user)
+        .select_related("folder")
+    )
     try:
         page = page_of(
-            with_topics(rows, request.actor), SORTS["name"], after=request.GET.get("after", ""), size=size_of(request.GET)
+            with_topics(rows, request.actor),
+            SORTS["name"],
+            after=request.GET.get("after", ""),
+            size=size_of(request.GET),
         )
     except BadCursor:
         raise BadRequest(_("This address is not one of ours."))

@@ -6,6 +6,7 @@ without a word, and takes a body that was cut off for one that has ended.
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from python_multipart.exceptions import MultipartParseError
@@ -13,7 +14,6 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from accounts.actors import Actor
 from accounts.quota import QuotaExceeded
-from django.conf import settings
 from documents import uploads
 from documents.models import Document, Folder
 from documents.names import InvalidName

@@ -9,7 +9,6 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from accounts.middleware import PersonRequest
-from docuvault.lib.htmx import back_to, done, show
 from documents.actions.errors import Refused
 from documents.actions.selection import move_items, trash_items
 from documents.actions.topics import tag_documents, untag_documents
@@ -17,6 +16,7 @@ from documents.downloads import zip_documents
 from documents.models import Document, Folder
 from documents.views.asked import chosen, uuid_or_none
 from documents.views.files import places_to_pick
+from docuvault.lib.htmx import back_to, done, show
 from sharing import access
 from sharing.access import Level
 
@@ -29,7 +29,9 @@ def selection(request: PersonRequest) -> HttpResponseBase:
     if act is None:
         raise BadRequest(_("Choose what to do."))
     if not request.POST.getlist("document") and not request.POST.getlist("folder"):
-        return show(request, "documents/nothing_chosen.html", {"back": back_to(request, reverse("files"))}, status=422)
+        return show(
+            request, "documents/nothing_chosen.html", {"back": back_to(request, reverse("files"))}, status=422
+        )
     return act(request)
 
 
@@ -48,7 +50,9 @@ def _move(request: PersonRequest) -> HttpResponseBase:
             error = refused.message
         else:
             count = _count(documents, folders)
-            message = ngettext("Moved %(count)d thing to %(place)s.", "Moved %(count)d things to %(place)s.", count["count"])
+            message = ngettext(
+                "Moved %(count)d thing to %(place)s.", "Moved %(count)d things to %(place)s.", count["count"]
+            )
             here = reverse("folder", args=[to.pk]) if to else reverse("files")
             return done(request, message % {**count, "place": to.name if to else _("Files")}, to=here)
     context = {"documents": documents, "folders": folders, "places": places_to_pick(request), "error": error}
@@ -76,9 +80,15 @@ def _topic(request: PersonRequest, *, is_off: bool) -> HttpResponseBase:
             act = untag_documents if is_off else tag_documents
             count = act(documents, topic, by=request.actor)
             message = (
-                ngettext("Took “%(topic)s” off %(count)d document.", "Took “%(topic)s” off %(count)d documents.", count)
+                ngettext(
+                    "Took “%(topic)s” off %(count)d document.",
+                    "Took “%(topic)s” off %(count)d documents.",
+                    count,
+                )
                 if is_off
-                else ngettext("Put “%(topic)s” on %(count)d document.", "Put “%(topic)s” on %(count)d documents.", count)
+                else ngettext(
+                    "Put “%(topic)s” on %(count)d document.", "Put “%(topic)s” on %(count)d documents.", count
+                )
             )
             here = back_to(request, reverse("files"))
             return done(request, message % {"topic": topic.name, "count": count}, to=here)
@@ -100,9 +110,14 @@ def _trash(request: PersonRequest) -> HttpResponseBase:
     documents, folders = chosen(request, Level.OWN)
     entries = trash_items(documents, folders, by=request.actor)
     count = _count(documents, folders)
-    message = ngettext("%(count)d thing is in the trash.", "%(count)d things are in the trash.", count["count"]) % count
+    message = (
+        ngettext("%(count)d thing is in the trash.", "%(count)d things are in the trash.", count["count"])
+        % count
+    )
     undo = "&".join(f"entry={entry.pk}" for entry in entries)
-    return done(request, message, to=back_to(request, reverse("files")), undo_url=f"{reverse('undo_trash')}?{undo}")
+    return done(
+        request, message, to=back_to(request, reverse("files")), undo_url=f"{reverse('undo_trash')}?{undo}"
+    )
 
 
 def _download(request: PersonRequest) -> HttpResponseBase:

@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.middleware import PersonRequest
-from docuvault.lib.htmx import done, is_fragment, show
 from documents.actions.errors import Refused
 from documents.actions.topics import change_topic as change
 from documents.actions.topics import delete_topic as delete
@@ -18,6 +17,7 @@ from documents.actions.topics import make_topic as make
 from documents.forms import TopicForm
 from documents.listing import SORTS, BadCursor, mark_stars, page_of, with_topics
 from documents.views.asked import size_of, sort_of
+from docuvault.lib.htmx import done, is_fragment, show
 from sharing import access
 
 
@@ -42,14 +42,24 @@ def topic(request: PersonRequest, topic_id: UUID) -> HttpResponse:
     """The documents under one topic."""
     item = access.fetch_topic(request.actor, topic_id)
     sort, after = sort_of(request.GET), request.GET.get("after", "")
-    rows = access.visible_documents(request.actor).filter(document_topics__topic=item).select_related("folder")
+    rows = (
+        access.visible_documents(request.actor).filter(document_topics__topic=item).select_related("folder")
+    )
     try:
         page = page_of(with_topics(rows, request.actor), SORTS[sort], after=after, size=size_of(request.GET))
     except BadCursor:
         raise BadRequest(_("This address is not one of ours."))
     mark_stars(page.rows, request.actor)
     can_change = not item.is_system or request.actor.is_admin
-    context = {"topic": item, "page": page, "sort": sort, "view": "list", "place": "topics", "shows_place": True, "can_change": can_change}
+    context = {
+        "topic": item,
+        "page": page,
+        "sort": sort,
+        "view": "list",
+        "place": "topics",
+        "shows_place": True,
+        "can_change": can_change,
+    }
     template = "documents/more.html" if after and is_fragment(request) else "documents/topic.html"
     return show(request, template, context)
 
@@ -60,7 +70,9 @@ def make_topic(request: PersonRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         is_system = "is_system" in request.POST and request.actor.is_admin
         try:
-            row = make(form.cleaned_data["name"], form.cleaned_data["colour"], by=request.actor, is_system=is_system)
+            row = make(
+                form.cleaned_data["name"], form.cleaned_data["colour"], by=request.actor, is_system=is_system
+            )
         except Refused as error:
             form.add_error("name", error.message)
         else:

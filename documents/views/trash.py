@@ -13,14 +13,16 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.middleware import PersonRequest
-from docuvault.lib.htmx import done, is_fragment, show
 from documents.actions import trash as acts
 from documents.listing import BadCursor, Order, page_of
 from documents.models import Document, TrashEntry
 from documents.views.asked import uuids
+from docuvault.lib.htmx import done, is_fragment, show
 from sharing import access
 
-NEWEST_FIRST = Order("trashed_at", datetime.fromisoformat, lambda moment: str(moment.isoformat()), is_descending=True)
+NEWEST_FIRST = Order(
+    "trashed_at", datetime.fromisoformat, lambda moment: str(moment.isoformat()), is_descending=True
+)
 
 
 @require_safe
@@ -28,7 +30,9 @@ def trash(request: PersonRequest) -> HttpResponse:
     """Everything thrown away and not yet deleted, the newest first."""
     after = request.GET.get("after", "")
     try:
-        page = page_of(access.own_trash(request.actor).select_related("trashed_by"), NEWEST_FIRST, after=after)
+        page = page_of(
+            access.own_trash(request.actor).select_related("trashed_by"), NEWEST_FIRST, after=after
+        )
     except BadCursor:
         raise BadRequest(_("This address is not one of ours."))
     for entry in page.rows:
@@ -42,7 +46,10 @@ def trash(request: PersonRequest) -> HttpResponse:
 def _told(restored: object) -> str:
     name = getattr(restored, "name", "")
     place = restored.folder if isinstance(restored, Document) else getattr(restored, "parent", None)
-    return _("“%(name)s” is back in %(place)s.") % {"name": name, "place": place.name if place else _("Files")}
+    return _("“%(name)s” is back in %(place)s.") % {
+        "name": name,
+        "place": place.name if place else _("Files"),
+    }
 
 
 @require_POST
@@ -54,10 +61,14 @@ def restore(request: PersonRequest, entry_id: UUID) -> HttpResponse:
 @require_POST
 def undo_trash(request: PersonRequest) -> HttpResponse:
     """Bring back what one act has just thrown away."""
-    entries: list[TrashEntry] = [access.fetch_trash_entry(request.actor, key) for key in uuids(request.GET.getlist("entry"))]
+    entries: list[TrashEntry] = [
+        access.fetch_trash_entry(request.actor, key) for key in uuids(request.GET.getlist("entry"))
+    ]
     for entry in entries:
         acts.restore(entry, by=request.actor)
-    message = ngettext("%(count)d thing is back.", "%(count)d things are back.", len(entries)) % {"count": len(entries)}
+    message = ngettext("%(count)d thing is back.", "%(count)d things are back.", len(entries)) % {
+        "count": len(entries)
+    }
     return done(request, message, to=reverse("files"))
 
 
@@ -74,6 +85,8 @@ def purge(request: PersonRequest, entry_id: UUID) -> HttpResponse:
 def empty_trash(request: PersonRequest) -> HttpResponse:
     if request.method == "POST":
         count = acts.empty_trash(by=request.actor)
-        message = ngettext("%(count)d thing is deleted for good.", "%(count)d things are deleted for good.", count)
+        message = ngettext(
+            "%(count)d thing is deleted for good.", "%(count)d things are deleted for good.", count
+        )
         return done(request, message % {"count": count}, to=reverse("trash"))
     return show(request, "documents/empty_trash.html", {})

@@ -14,6 +14,7 @@ from functools import wraps
 from typing import Any, cast
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core import signing
@@ -25,7 +26,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from django.conf import settings
 
 from accounts.actors import Actor
 from accounts.middleware import PersonRequest
@@ -245,7 +245,11 @@ def ticket_for(actor: Actor, folder: Folder | None) -> str:
 
 
 def _claims(actor: Actor, folder_id: str) -> dict[str, str]:
-    return {"user": str(actor.user.pk) if actor.user else "", "session": actor.session_hash, "folder": folder_id}
+    return {
+        "user": str(actor.user.pk) if actor.user else "",
+        "session": actor.session_hash,
+        "folder": folder_id,
+    }
 
 
 @require_safe
@@ -255,7 +259,11 @@ def add_files(request: PersonRequest) -> HttpResponse:
     return render(
         request,
         "documents/add_files.html",
-        {"folder": folder, "ticket": ticket_for(request.actor, folder), "max_file_bytes": settings.MAX_FILE_BYTES},
+        {
+            "folder": folder,
+            "ticket": ticket_for(request.actor, folder),
+            "max_file_bytes": settings.MAX_FILE_BYTES,
+        },
     )
 
 
@@ -296,9 +304,13 @@ def _folder_of(request: PersonRequest, ticket: str) -> Folder | None:
     try:
         claims = signing.loads(ticket, salt=TICKET_SALT, max_age=TICKET_LIFE)
     except signing.BadSignature:
-        raise access.NotAllowed(_("This page has been open for too long. Load it again and send the files once more."))
+        raise access.NotAllowed(
+            _("This page has been open for too long. Load it again and send the files once more.")
+        )
     if claims != _claims(request.actor, claims.get("folder", "")):
-        raise access.NotAllowed(_("This page was made for another sign-in. Load it again and send the files once more."))
+        raise access.NotAllowed(
+            _("This page was made for another sign-in. Load it again and send the files once more.")
+        )
     return access.fetch_place(request.actor, _folder_id(claims["folder"]), Level.EDIT)
 
 
@@ -308,5 +320,9 @@ def _plain_refusal(request: PersonRequest, folder: Folder | None, message: str, 
 
 
 def _add_page(request: PersonRequest, folder: Folder | None, status: int) -> HttpResponse:
-    context = {"folder": folder, "ticket": ticket_for(request.actor, folder), "max_file_bytes": settings.MAX_FILE_BYTES}
+    context = {
+        "folder": folder,
+        "ticket": ticket_for(request.actor, folder),
+        "max_file_bytes": settings.MAX_FILE_BYTES,
+    }
     return render(request, "documents/add_files.html", context, status=status)
