@@ -146,7 +146,9 @@ def rows(vault: RunningVault) -> Iterator[Row]:
     client = Client(vault.port)
     client.sign_in("admin", ADMIN_PASSWORD)
     vault.manage(
-        "shell", "--no-imports", "-c",
+        "shell",
+        "--no-imports",
+        "-c",
         "from accounts.models import Quota; Quota.objects.update(limit_bytes=20_000_000_000)",
     )
     straight, bucket = straight_client(vault), vault.environment["S3_BUCKET"]
@@ -171,12 +173,18 @@ def _accepted(client: Client, straight: Any, bucket: str) -> Iterator[Row]:
     ours, floor = milliseconds(put_ours, 50), milliseconds(put_straight, 50)
     yield Row(
         "upload accepted, 1 client, 50 files of 10-500 kB (durable and filed on answer)",
-        shown(ours), shown(floor), f"{median(ours) / median(floor):.1f} x", "< 31 ms; aim 10", median(ours) < 31,
+        shown(ours),
+        shown(floor),
+        f"{median(ours) / median(floor):.1f} x",
+        "< 31 ms; aim 10",
+        median(ours) < 31,
     )
 
 
 def _big(vault: RunningVault, client: Client, straight: Any, bucket: str) -> Iterator[Row]:
-    config = TransferConfig(multipart_threshold=PART, multipart_chunksize=PART, max_concurrency=1, use_threads=False)
+    config = TransferConfig(
+        multipart_threshold=PART, multipart_chunksize=PART, max_concurrency=1, use_threads=False
+    )
 
     def put_straight() -> None:
         straight.upload_fileobj(Bytes(BIG), bucket, "bench/big", Config=config)
@@ -189,7 +197,11 @@ def _big(vault: RunningVault, client: Client, straight: Any, bucket: str) -> Ite
     straight.delete_object(Bucket=bucket, Key="bench/big")
     speed, floor = BIG / MB / median(ours), BIG / MB / median(floors)
     yield Row(
-        "1 GB through the plain form", f"{speed:.0f} MB/s", f"{floor:.0f} MB/s", f"{speed / floor:.2f}", ">= 0.7",
+        "1 GB through the plain form",
+        f"{speed:.0f} MB/s",
+        f"{floor:.0f} MB/s",
+        f"{speed / floor:.2f}",
+        ">= 0.7",
         speed >= 0.7 * floor,
     )
     yield Row("growth of the web processes meanwhile", f"{growth:.0f} MB", "", "", "< 100 MB", growth < 100)
@@ -220,8 +232,12 @@ def _small(vault: RunningVault, straight: Any, bucket: str) -> Iterator[Row]:
     taken = together(lambda n: ours(clients[n], n))
     ratio = below / taken
     yield Row(
-        f"{SMALL_COUNT} files of 1 MB from {CLIENTS} clients", f"{SMALL_COUNT * SMALL / MB / taken:.0f} MB/s",
-        f"{SMALL_COUNT * SMALL / MB / below:.0f} MB/s", f"{ratio:.2f}", ">= 0.4", ratio >= 0.4,
+        f"{SMALL_COUNT} files of 1 MB from {CLIENTS} clients",
+        f"{SMALL_COUNT * SMALL / MB / taken:.0f} MB/s",
+        f"{SMALL_COUNT * SMALL / MB / below:.0f} MB/s",
+        f"{ratio:.2f}",
+        ">= 0.4",
+        ratio >= 0.4,
     )
 
 
@@ -258,12 +274,19 @@ def _downloads(client: Client, straight: Any, bucket: str) -> Iterator[Row]:
         ratio = median(floor) / median(ours)
         if limit:
             yield Row(
-                "download of 0.25 MB", shown(ours), shown(floor), f"{1 / ratio:.1f} x", "< 17 ms; aim 3",
+                "download of 0.25 MB",
+                shown(ours),
+                shown(floor),
+                f"{1 / ratio:.1f} x",
+                "< 17 ms; aim 3",
                 median(ours) < limit,
             )
         else:
             yield Row(
-                "download of 50 MB, ranges right (206)", f"{size / MB / median(ours) * 1000:.0f} MB/s",
-                f"{size / MB / median(floor) * 1000:.0f} MB/s", f"{ratio:.2f}", ">= 0.7 and > 319 MB/s",
+                "download of 50 MB, ranges right (206)",
+                f"{size / MB / median(ours) * 1000:.0f} MB/s",
+                f"{size / MB / median(floor) * 1000:.0f} MB/s",
+                f"{ratio:.2f}",
+                ">= 0.7 and > 319 MB/s",
                 ratio >= 0.7,
             )

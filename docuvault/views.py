@@ -16,9 +16,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_q.status import Stat
 
+from documents.storage import store
 from docuvault.lib.icons import sprite
 from docuvault.middleware import is_outage, outage_answer
-from documents.storage import store
 
 logger = logging.getLogger(__name__)
 HEARTBEAT_LIMIT = timedelta(seconds=30)

@@ -21,10 +21,10 @@ class Verb(models.TextChoices):
     SIGN_IN = "sign_in", _("signed in")
     SIGN_IN_FAILED = "sign_in_failed", _("failed to sign in")
     SIGN_OUT = "sign_out", _("signed out")
-    PASSWORD_CHANGED = "password_changed", _("changed the password")  # noqa: S105
-    PASSWORD_RESET_ASKED = "password_reset_asked", _("asked for a new password")  # noqa: S105
-    PASSWORD_RESET_SENT = "password_reset_sent", _("sent a way to set a new password")  # noqa: S105
-    PASSWORD_RESET = "password_reset", _("set a new password")  # noqa: S105
+    PASSWORD_CHANGED = "password_changed", _("changed the password")
+    PASSWORD_RESET_ASKED = "password_reset_asked", _("asked for a new password")
+    PASSWORD_RESET_SENT = "password_reset_sent", _("sent a way to set a new password")
+    PASSWORD_RESET = "password_reset", _("set a new password")
     TOTP_ON = "totp_on", _("turned the second step on")
     TOTP_OFF = "totp_off", _("turned the second step off")
     RECOVERY_CODES_MADE = "recovery_codes_made", _("made new recovery codes")
@@ -161,7 +161,11 @@ def record_many(
         raise RuntimeError("the trail is written inside the transaction of what it tells")
     with connection.cursor() as cursor:
         cursor.executemany(
-            INSERT, [_values(verb, by, kind, key, name, owner, details, "done") for kind, key, name, owner, details in rows]
+            INSERT,
+            [
+                _values(verb, by, kind, key, name, owner, details, "done")
+                for kind, key, name, owner, details in rows
+            ],
         )
 
 

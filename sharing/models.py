@@ -72,7 +72,9 @@ class Share(models.Model):
         verbose_name_plural = _("shares")
         constraints: ClassVar = [
             models.CheckConstraint(condition=exactly_one("document", "folder"), name="ck_shares_one_item"),
-            models.CheckConstraint(condition=exactly_one("recipient", "group"), name="ck_shares_one_receiver"),
+            models.CheckConstraint(
+                condition=exactly_one("recipient", "group"), name="ck_shares_one_receiver"
+            ),
             models.CheckConstraint(condition=Q(level__in=ShareLevel.values), name="ck_shares_level"),
             one_share_per("document", "recipient"),
             one_share_per("document", "group"),
@@ -89,7 +91,9 @@ class ShareLink(models.Model):
     """A way in for whoever holds the token; the table keeps its hash alone."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
-    document = models.ForeignKey(Document, on_delete=models.CASCADE, null=True, blank=True, related_name="links")
+    document = models.ForeignKey(
+        Document, on_delete=models.CASCADE, null=True, blank=True, related_name="links"
+    )
     folder = models.ForeignKey(Folder, on_delete=models.CASCADE, null=True, blank=True, related_name="links")
     token_hash = models.CharField(max_length=64, unique=True)
     level = models.PositiveSmallIntegerField(
@@ -105,7 +109,9 @@ class ShareLink(models.Model):
         verbose_name = _("link")
         verbose_name_plural = _("links")
         constraints: ClassVar = [
-            models.CheckConstraint(condition=exactly_one("document", "folder"), name="ck_share_links_one_item"),
+            models.CheckConstraint(
+                condition=exactly_one("document", "folder"), name="ck_share_links_one_item"
+            ),
             models.CheckConstraint(condition=Q(level__in=ShareLevel.values), name="ck_share_links_level"),
         ]
 
@@ -123,7 +129,9 @@ class AuditEvent(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField(
-        _("when"), editable=False, db_default=Func(function="clock_timestamp", output_field=models.DateTimeField())
+        _("when"),
+        editable=False,
+        db_default=Func(function="clock_timestamp", output_field=models.DateTimeField()),
     )
     xact = models.BigIntegerField(
         editable=False,

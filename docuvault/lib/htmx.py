@@ -15,7 +15,12 @@ def is_fragment(request: HttpRequest) -> bool:
 
 
 def show(
-    request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200, page: str = "base.html"
+    request: HttpRequest,
+    template: str,
+    context: dict[str, Any],
+    *,
+    status: int = 200,
+    page: str = "base.html",
 ) -> HttpResponse:
     """Render a template that extends `frame`: nothing for a fragment, else the page's own base."""
     frame = "base_fragment.html" if is_fragment(request) else page
@@ -24,13 +29,20 @@ def show(
 
 def back_to(request: HttpRequest, otherwise: str) -> str:
     """Where the person came from, if that is a page of ours."""
-    here = request.POST.get("next") or request.headers.get("HX-Current-URL") or request.headers.get("Referer") or ""
+    here = (
+        request.POST.get("next")
+        or request.headers.get("HX-Current-URL")
+        or request.headers.get("Referer")
+        or ""
+    )
     if url_has_allowed_host_and_scheme(here, {request.get_host()}, require_https=request.is_secure()):
         return here
     return otherwise
 
 
-def done(request: HttpRequest, message: str, *, to: str, undo_url: str = "", is_moving: bool = False) -> HttpResponse:
+def done(
+    request: HttpRequest, message: str, *, to: str, undo_url: str = "", is_moving: bool = False
+) -> HttpResponse:
     """Tell of success: a toast for scripts (which stay where they are unless `is_moving`), else a message and `to`."""
     if is_fragment(request):
         response = HttpResponse(status=200)

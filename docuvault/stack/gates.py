@@ -42,8 +42,8 @@ def _python(*words: str) -> list[str]:
 
 
 STATIC = [
-    Gate("ruff check", _python("-m", "ruff", "check", ".")),
-    Gate("ruff format", _python("-m", "ruff", "format", "--check", ".")),
+    Gate("ruff check", _python("-m", "ruff", "check", "--output-format", "concise", ".")),
+    Gate("ruff format", _python("-m", "ruff", "format", "--check", "--output-format", "concise", ".")),
     Gate("imports", _python("-c", "from importlinter.cli import lint_imports_command as c; c()")),
 ]
 TYPES = [Gate("mypy", _python("-m", "mypy", "."))]
@@ -102,7 +102,7 @@ def test(arguments: Sequence[str]) -> int:
     pytest_services.start_services()
     failed = run_gates([*STATIC, *DJANGO], TYPES)
     begun = time.monotonic()
-    words = ["-q", "-n", "2", "-m", "not soak", *arguments]
+    words = ["-q", "-n", "2", "--dist", "loadgroup", "-m", "not soak", *arguments]
     done = subprocess.run(_python("-m", "pytest", *words), cwd=CHECKOUT, check=False)
     if done.returncode:
         failed.append("tests")

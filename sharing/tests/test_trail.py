@@ -9,10 +9,10 @@ from django.utils.timezone import now
 
 from accounts.actors import Actor
 from accounts.models import User
-from docuvault.lib.roles import migration_role
 from documents.actions.folders import make_folder
 from documents.models import Folder
 from documents.tests.making import at_once, put
+from docuvault.lib.roles import migration_role
 from sharing import audit
 from sharing.audit import Verb
 from sharing.models import AuditEvent, ReadingMark
@@ -22,10 +22,17 @@ def test_a_line_is_written_in_the_transaction_of_what_it_tells(alice_actor: Acto
     folder = make_folder("Car", None, by=alice_actor)
     event = AuditEvent.objects.get(action=Verb.FOLDER_MADE)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_current_xact_id()::text::bigint, (SELECT xmin::text::bigint FROM folders WHERE id = %s)", [folder.pk])
+        cursor.execute(
+            "SELECT pg_current_xact_id()::text::bigint, (SELECT xmin::text::bigint FROM folders WHERE id = %s)",
+            [folder.pk],
+        )
         current, _row = cursor.fetchone()
     assert event.xact == current
-    assert (event.actor_id, event.owner_id, event.target_id) == (folder.user_id, folder.user_id, str(folder.pk))
+    assert (event.actor_id, event.owner_id, event.target_id) == (
+        folder.user_id,
+        folder.user_id,
+        str(folder.pk),
+    )
     assert event.actor_name == "alice"
 
 
@@ -46,7 +53,9 @@ def test_outside_a_transaction_nothing_can_be_told() -> None:
 
 def test_details_are_short_plain_and_canonical(alice_actor: Actor) -> None:
     audit.record(
-        Verb.DOCUMENT_RENAMED, by=alice_actor, details={"z": "x" * 900, "a": uuid.UUID(int=0), "n": 3, "nul": "a\x00b"}
+        Verb.DOCUMENT_RENAMED,
+        by=alice_actor,
+        details={"z": "x" * 900, "a": uuid.UUID(int=0), "n": 3, "nul": "a\x00b"},
     )
     event = AuditEvent.objects.latest("id")
     assert event.details.startswith('{"a":"00000000-0000-0000-0000-000000000000","n":3,"nul":"ab","z":"xxx')
@@ -60,7 +69,9 @@ def test_every_verb_has_its_wording() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_reading_is_told_once_in_ten_minutes_however_many_ask_at_once(alice: User, alice_actor: Actor, bob_actor: Actor) -> None:
+def test_reading_is_told_once_in_ten_minutes_however_many_ask_at_once(
+    alice: User, alice_actor: Actor, bob_actor: Actor
+) -> None:
     version = put("a.txt", None, alice_actor).current_version
     assert version is not None
     told = at_once([lambda: audit.record_reading(Verb.DOCUMENT_DOWNLOADED, version, by=alice_actor)] * 8)

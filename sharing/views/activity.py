@@ -33,6 +33,12 @@ def my_activity(request: PersonRequest) -> HttpResponse:
         rows = rows.filter(pk__lt=int(before))
     events = list(rows[: EVENTS_ON_PAGE + 1])
     after = events[EVENTS_ON_PAGE - 1].pk if len(events) > EVENTS_ON_PAGE else ""
-    context = {"events": events[:EVENTS_ON_PAGE], "after": after, "kind": kind, "kinds": KINDS, "place": "activity"}
+    context = {
+        "events": events[:EVENTS_ON_PAGE],
+        "after": after,
+        "kind": kind,
+        "kinds": KINDS,
+        "place": "activity",
+    }
     is_more = bool(before) and is_fragment(request)
     return show(request, "sharing/activity_more.html" if is_more else "sharing/activity.html", context)

@@ -28,8 +28,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 
 def ask(server: Postgres, text: str, role: str = "docuvault_migrate") -> object:
     with psycopg.connect(server.url(role), autocommit=True) as connection:
-        cursor = connection.execute(text)  # type: ignore[call-overload]
-        return cursor.fetchone()[0] if cursor.description else None
+        cursor = connection.execute(text)
+        row = cursor.fetchone() if cursor.description else None
+        return row[0] if row else None
 
 
 def test_letters_of_all_scripts_keep_their_case_and_their_trigrams(server: Postgres) -> None:

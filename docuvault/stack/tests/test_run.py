@@ -37,7 +37,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 
 def query(stack: RunningStack, text: str) -> list[tuple[object, ...]]:
     with psycopg.connect(stack.settings()["DATABASE_URL"], connect_timeout=5) as connection:
-        cursor = connection.execute(text)  # type: ignore[call-overload]
+        cursor = connection.execute(text)
         return cursor.fetchall() if cursor.description else []
 
 
