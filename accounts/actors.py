@@ -34,12 +34,8 @@ class Actor:
         return cls(ActorKind.ANONYMOUS, request_id=request_id, address=address)
 
     @classmethod
-    def for_user(
-        cls, user: User, *, request_id: str = "", address: str | None = None, session_hash: str = ""
-    ) -> Actor:
-        return cls(
-            ActorKind.USER, user=user, request_id=request_id, address=address, session_hash=session_hash
-        )
+    def for_user(cls, user: User, *, request_id: str = "", address: str | None = None, session_hash: str = "") -> Actor:
+        return cls(ActorKind.USER, user=user, request_id=request_id, address=address, session_hash=session_hash)
 
     @classmethod
     def job(cls, user: User | None = None) -> Actor:

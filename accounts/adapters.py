@@ -156,9 +156,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         """Confirmation, the change of address it may bring, and their rows, in one transaction."""
-        is_foreign = (
-            User.objects.filter(email__iexact=email_address.email).exclude(pk=email_address.user_id).exists()
-        )
+        is_foreign = User.objects.filter(email__iexact=email_address.email).exclude(pk=email_address.user_id).exists()
         if is_foreign:
             messages.error(request, gettext("This address belongs to another account."))
             return False
@@ -171,9 +169,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         known = {"email": email, "vault_url": settings.BASE_URL}
         message = self.render_mail(template_prefix, email, {**known, **context})
         if not mails.deliver(message):
-            messages.warning(
-                self.request, gettext("The mail could not be sent just now. Please try again later.")
-            )
+            messages.warning(self.request, gettext("The mail could not be sent just now. Please try again later."))
 
     def send_notification_mail(
         self,

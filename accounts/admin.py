@@ -172,9 +172,7 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             return redirect(request.get_full_path())
         return answer
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         note = format_html(
             '<a href="{}">{}</a>', reverse("people"), gettext("People come by invitation: invite somebody")
         )

@@ -228,9 +228,7 @@ class JoinForm(forms.Form):
         label=_("Handle"),
         max_length=64,
         help_text=HANDLE_HELP,
-        widget=forms.TextInput(
-            attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
-        ),
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}),
     )
     display_name = forms.CharField(
         label=_("Name"),

@@ -53,6 +53,4 @@ def reset_link(user: User) -> str:
 
 
 def send_reset_link(user: User) -> bool:
-    return deliver(
-        compose("emails/reset_by_admin", user.email, {"link": reset_link(user), "handle": user.handle})
-    )
+    return deliver(compose("emails/reset_by_admin", user.email, {"link": reset_link(user), "handle": user.handle}))

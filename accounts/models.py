@@ -46,9 +46,7 @@ class User(AbstractBaseUser):
     handle = models.CharField(_("handle"), max_length=64, validators=[valid_handle])
     email = models.EmailField(_("e-mail address"), max_length=254)
     display_name = models.CharField(_("name"), max_length=120, blank=True, default="", db_default="")
-    role = models.CharField(
-        _("role"), max_length=16, choices=Role, default=Role.MEMBER, db_default=Role.MEMBER
-    )
+    role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.MEMBER, db_default=Role.MEMBER)
     is_active = models.BooleanField(_("may sign in"), default=True, db_default=True)
     time_zone = models.CharField(_("time zone"), max_length=64, blank=True, default="", db_default="")
     created_at = models.DateTimeField(_("member since"), db_default=Now(), editable=False)
@@ -209,9 +207,7 @@ class Membership(models.Model):
         verbose_name_plural = _("memberships")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["group", "user"], name="uq_memberships_group_user"),
-            models.CheckConstraint(
-                condition=models.Q(role__in=MembershipRole.values), name="ck_memberships_role"
-            ),
+            models.CheckConstraint(condition=models.Q(role__in=MembershipRole.values), name="ck_memberships_role"),
         ]
 
     def __str__(self) -> str:

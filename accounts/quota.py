@@ -30,9 +30,7 @@ def reserve(user_id: UUID, size_bytes: int) -> None:
     """Promise bytes to an upload before the first one arrives. Raises QuotaExceeded."""
     if size_bytes < 0:
         raise ValueError("a reservation cannot be negative")
-    fits = Quota.objects.filter(
-        user_id=user_id, limit_bytes__gte=F("used_bytes") + F("reserved_bytes") + size_bytes
-    )
+    fits = Quota.objects.filter(user_id=user_id, limit_bytes__gte=F("used_bytes") + F("reserved_bytes") + size_bytes)
     if not fits.update(reserved_bytes=F("reserved_bytes") + size_bytes) and size_bytes:
         quota = Quota.objects.get(user_id=user_id)
         raise QuotaExceeded(limit=quota.limit_bytes, available=quota.free_bytes, wanted=size_bytes)

@@ -69,9 +69,7 @@ def unseal(sealed: str, purpose: str) -> str:
         version, name, encoded = sealed.split(":")
         raw = base64.urlsafe_b64decode(encoded)
         key = _subkey(_master_keys()[name], purpose)
-        box = AESGCM(key).decrypt(
-            raw[:NONCE_BYTES], raw[NONCE_BYTES:], f"{version}:{name}:{purpose}".encode()
-        )
+        box = AESGCM(key).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], f"{version}:{name}:{purpose}".encode())
     except (ValueError, KeyError, InvalidTag):
         raise UnreadableSecret("a stored secret is not readable with the configured keys") from None
     return box.decode()

@@ -15,9 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
     path("account/email/", account.email, name="account_email"),
     path("account/confirm-email/", account.email_verification_sent, name="account_email_verification_sent"),
-    re_path(
-        r"^account/confirm-email/(?P<key>[-:\w]+)/$", account.confirm_email, name="account_confirm_email"
-    ),
+    re_path(r"^account/confirm-email/(?P<key>[-:\w]+)/$", account.confirm_email, name="account_confirm_email"),
     path("account/password/change/", account.password_change, name="account_change_password"),
     path("account/password/set/", account.password_set, name="account_set_password"),
     path("account/password/reset/", account.password_reset, name="account_reset_password"),
@@ -39,9 +37,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/second-step/off/", second_step.turn_off, name="mfa_deactivate_totp"),
     path("account/second-step/codes/", codes.view_recovery_codes, name="mfa_view_recovery_codes"),
     path("account/second-step/codes/new/", second_step.new_codes, name="mfa_generate_recovery_codes"),
-    path(
-        "account/second-step/codes/file/", codes.download_recovery_codes, name="mfa_download_recovery_codes"
-    ),
+    path("account/second-step/codes/file/", codes.download_recovery_codes, name="mfa_download_recovery_codes"),
     path("profile/", profile.profile, name="profile"),
     path("people/", people.people, name="people"),
     path("people/invitations/<uuid:invitation_id>/withdraw/", people.withdraw, name="withdraw_invitation"),

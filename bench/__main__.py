@@ -18,9 +18,7 @@ IDLE_LIMIT_MB, AFTER_LIMIT_MB, READY_LIMIT = 700, 1_100, 6.0
 
 def memory_row(vault: RunningVault, when: str, limit: int) -> Row:
     used = vault.memory_mb()
-    return Row(
-        f"memory of all processes, {when} (PSS)", f"{used:.0f} MB", "", "", f"< {limit} MB", used < limit
-    )
+    return Row(f"memory of all processes, {when} (PSS)", f"{used:.0f} MB", "", "", f"< {limit} MB", used < limit)
 
 
 def measured(parts: list[str]) -> Iterator[Row]:
@@ -30,9 +28,7 @@ def measured(parts: list[str]) -> Iterator[Row]:
             time.sleep(2)
         with running_vault(data) as vault:
             ready = vault.started_in
-            yield Row(
-                "start on existing data until ready", f"{ready:.1f} s", "", "", "< 6 s", ready < READY_LIMIT
-            )
+            yield Row("start on existing data until ready", f"{ready:.1f} s", "", "", "< 6 s", ready < READY_LIMIT)
             time.sleep(15)
             yield memory_row(vault, "idle", IDLE_LIMIT_MB)
             if "lists" in parts:
@@ -47,9 +43,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("parts", nargs="*", default=["lists", "transfer"], help="lists, transfer")
     parts = parser.parse_args().parts
-    print(
-        f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; figures are p50 / p95"
-    )
+    print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; figures are p50 / p95")
     rows = []
     for row in measured(parts):
         rows.append(row)

@@ -1,7 +1,9 @@
 """Folder pages at three sizes, as their owner and as somebody they are shared with, beside bare SQL."""
 
 from collections.abc import Iterator
+from functools import partial
 from statistics import median
+from typing import Any
 
 import psycopg
 
@@ -64,6 +66,10 @@ FLOOR = """
 MIDDLE = "SELECT name FROM documents WHERE folder_id = %s ORDER BY name_key OFFSET %s LIMIT 1"
 
 
+def _floor(connection: psycopg.Connection[Any], arguments: dict[str, Any]) -> list[Any]:
+    return connection.execute(FLOOR, arguments).fetchall()
+
+
 def seed(vault: RunningVault) -> dict[int, str]:
     """Make the documents (rows only) and answer the folder of each size."""
     printed = vault.manage("shell", "--no-imports", "-c", SEED % {"password": PASSWORD, "sizes": SIZES})
@@ -86,12 +92,9 @@ def rows(vault: RunningVault) -> Iterator[Row]:
                 answer = client.get(path)
                 if answer.status != 200 or answer.text.count("Letter 0") < min(count, size):
                     raise RuntimeError(f"{path} answered {answer.status} without its {count} rows")
-                taken = milliseconds(lambda c=client, p=path: c.get(p), TIMES)  # type: ignore[misc]
+                taken = milliseconds(partial(client.get, path), TIMES)
                 arguments = {"folder": folders[size], "count": count}
-                floor = milliseconds(
-                    lambda a=arguments: floor_connection.execute(FLOOR, a).fetchall(),
-                    TIMES,  # type: ignore[misc]
-                )
+                floor = milliseconds(partial(_floor, floor_connection, arguments), TIMES)
                 medians[who, size, count] = median(taken)
                 if size > SIZES[0]:
                     yield Row(
@@ -116,9 +119,7 @@ def rows(vault: RunningVault) -> Iterator[Row]:
     floor_connection.close()
 
 
-def _middle(
-    client: Client, folders: dict[int, str], medians: dict[tuple[str, int, int], float]
-) -> Iterator[Row]:
+def _middle(client: Client, folders: dict[int, str], medians: dict[tuple[str, int, int], float]) -> Iterator[Row]:
     """Walk by "show more" links to the middle is too long for a bench; the cursor of a name is asked for."""
     import re
 
@@ -134,7 +135,8 @@ def _middle(
         return path
 
     # Sorting the other way and walking on makes a page whose rows lie deep in the index.
-    small = median(milliseconds(lambda p=page_after(100, 2): client.get(p), TIMES))  # type: ignore[misc]
+    shallow = page_after(100, 2)
+    small = median(milliseconds(lambda: client.get(shallow), TIMES))
     deep = page_after(100_000, 200)
     large = median(milliseconds(lambda: client.get(deep), TIMES))
     yield Row(
@@ -154,9 +156,7 @@ def _whole_first_page(client: Client, folder: str) -> Iterator[Row]:
     def load() -> int:
         html = client.get(f"/files/{folder}/").text
         wanted = set(re.findall(r'(?:href|src)="(/(?:static|icons|jsi18n)[^"#]*)', html))
-        wanted |= {
-            p.replace("&amp;", "&") for p in re.findall(r'hx-get="([^"]+)"[^>]*hx-trigger="[^"]*load', html)
-        }
+        wanted |= {p.replace("&amp;", "&") for p in re.findall(r'hx-get="([^"]+)"[^>]*hx-trigger="[^"]*load', html)}
         for path in wanted:
             client.get(path, {"Accept-Encoding": "gzip"})
         return len(wanted) + 1

@@ -42,8 +42,7 @@ def print_table(rows: Iterable[Row]) -> None:
     rows = list(rows)
     heads = ("what", "ours", "floor here", "ratio", "goal", "")
     lines = [
-        (r.name, r.ours, r.floor, r.ratio, r.goal, {True: "met", False: "MISSED", None: ""}[r.is_met])
-        for r in rows
+        (r.name, r.ours, r.floor, r.ratio, r.goal, {True: "met", False: "MISSED", None: ""}[r.is_met]) for r in rows
     ]
     widths = [max(len(line[i]) for line in [heads, *lines]) for i in range(len(heads))]
     for line in [heads, tuple("-" * width for width in widths), *lines]:

@@ -182,9 +182,7 @@ def _accepted(client: Client, straight: Any, bucket: str) -> Iterator[Row]:
 
 
 def _big(vault: RunningVault, client: Client, straight: Any, bucket: str) -> Iterator[Row]:
-    config = TransferConfig(
-        multipart_threshold=PART, multipart_chunksize=PART, max_concurrency=1, use_threads=False
-    )
+    config = TransferConfig(multipart_threshold=PART, multipart_chunksize=PART, max_concurrency=1, use_threads=False)
 
     def put_straight() -> None:
         straight.upload_fileobj(Bytes(BIG), bucket, "bench/big", Config=config)

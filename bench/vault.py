@@ -56,9 +56,7 @@ class Client:
             kept["Cookie"] = "; ".join(f"{k}={v}" for k, v in self.cookies.items())
         return kept
 
-    def ask(
-        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    def ask(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Answer:
         connection = self.open()
         connection.request(method, path, body=body, headers=self.headers(headers))  # type: ignore[arg-type]
         response = connection.getresponse()
@@ -112,10 +110,7 @@ class RunningVault:
     @property
     def environment(self) -> dict[str, str]:
         lines = (self.data / "run" / "stack.env").read_text().splitlines()
-        return {
-            key: value.strip("'\"")
-            for key, _, value in (line.partition("=") for line in lines if "=" in line)
-        }
+        return {key: value.strip("'\"") for key, _, value in (line.partition("=") for line in lines if "=" in line)}
 
     def processes(self) -> list[int]:
         """The supervisor and everything below it, read from /proc."""
@@ -138,9 +133,7 @@ class RunningVault:
         total = 0
         for pid in self.processes():
             try:
-                command = (
-                    Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                )
+                command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                 if containing in command:
                     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
                     total += int(re.search(r"^Pss:\s+(\d+)", rollup, re.M).group(1))  # type: ignore[union-attr]

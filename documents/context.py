@@ -23,8 +23,6 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "signup_policy": settings.SIGNUP,
         "trash_days": settings.TRASH_DAYS,
         "quota": SimpleLazyObject(lambda: Quota.objects.get(user=user)),
-        "rail_topics": SimpleLazyObject(
-            lambda: list(access.visible_topics(actor).order_by("name_key")[:RAIL_TOPICS])
-        ),
+        "rail_topics": SimpleLazyObject(lambda: list(access.visible_topics(actor).order_by("name_key")[:RAIL_TOPICS])),
         "rail_folders": SimpleLazyObject(lambda: with_children(access.folders_in(actor, None))),
     }

@@ -146,7 +146,7 @@ def _opened(version: Version, part: Range) -> Iterator[bytes]:
 
 
 def _dressed(response: HttpResponseBase, document: Document, version: Version, etag: str) -> HttpResponseBase:
-    response.headers.update(
+    for header, value in (
         {
             "Content-Type": sent_type(version.content_type),
             "Content-Disposition": content_disposition_header(True, document.name) or "attachment",
@@ -156,7 +156,8 @@ def _dressed(response: HttpResponseBase, document: Document, version: Version, e
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": SANDBOX,
         }
-    )
+    ).items():
+        response.headers[header] = value
     return response
 
 
@@ -177,9 +178,7 @@ class Member:
     modified_at: datetime
 
 
-def zip_documents(
-    documents: list[Document], folders: list[Folder], name: str, *, by: Actor
-) -> StreamingHttpResponse:
+def zip_documents(documents: list[Document], folders: list[Folder], name: str, *, by: Actor) -> StreamingHttpResponse:
     """A ZIP of these documents and folders, streamed; with a list of SHA-256 digests at its end.
 
     Stored, not deflated: most papers are compressed already, and a stored ZIP streams at the
@@ -188,13 +187,14 @@ def zip_documents(
     members = list(_members(documents, folders, by))
     _let_go_of_database()
     response = StreamingHttpResponse(_zip_chunks(members, by), content_type="application/zip")
-    response.headers.update(
+    for header, value in (
         {
             "Content-Disposition": content_disposition_header(True, name) or "attachment",
             "Cache-Control": "private, no-store, no-transform",
             "Content-Security-Policy": SANDBOX,
         }
-    )
+    ).items():
+        response.headers[header] = value
     return response
 
 

@@ -100,17 +100,13 @@ def page_of(
 def with_topics(rows: QuerySet[Document], actor: Actor) -> QuerySet[Document]:
     """Each row with the topics the actor may see, in one more query (`shown_topics`)."""
     links = DocumentTopic.objects.filter(topic__in=access.visible_topics(actor)).select_related("topic")
-    return rows.prefetch_related(
-        Prefetch("document_topics", links.order_by("topic__name_key"), to_attr="shown_topics")
-    )
+    return rows.prefetch_related(Prefetch("document_topics", links.order_by("topic__name_key"), to_attr="shown_topics"))
 
 
 def mark_stars(rows: list[Document], actor: Actor) -> None:
     """Say of each row whether the actor has starred it (`is_starred`), in one query."""
     starred = set(
-        Star.objects.filter(user=actor.user, document__in=[row.pk for row in rows]).values_list(
-            "document", flat=True
-        )
+        Star.objects.filter(user=actor.user, document__in=[row.pk for row in rows]).values_list("document", flat=True)
     )
     for row in rows:
         row.is_starred = row.pk in starred  # type: ignore[attr-defined]

@@ -62,8 +62,7 @@ def shown_name(name: str) -> str:
     """The name for display: characters that hide or reorder others are written out."""
     return "".join(
         f"\u27e8U+{ord(character):04X}\u27e9"
-        if (unicodedata.category(character) == "Cf" and character != ZERO_WIDTH_JOINER)
-        or character in LOOKALIKES
+        if (unicodedata.category(character) == "Cf" and character != ZERO_WIDTH_JOINER) or character in LOOKALIKES
         else character
         for character in name
     )

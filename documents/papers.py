@@ -200,7 +200,7 @@ def household() -> list[tuple[str, str, bytes, tuple[str, ...]]]:
     add(
         "Car/Insurance",
         "Claim letter.txt",
-        b"Dear Sir or Madam,\n\nplease find attached the photo of the damage to my car.\n\nKind regards\nAlice Archer\n",
+        b"Dear Sir or Madam,\n\nattached is the photo of the damage to my car.\n\nKind regards\nAlice Archer\n",
         "Insurance",
     )
     add(

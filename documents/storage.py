@@ -276,9 +276,7 @@ class ObjectStore:
             )
         return str(answer["UploadId"])
 
-    def put_part(
-        self, key: str, upload_id: str, number: int, data: bytes | bytearray | memoryview
-    ) -> PartReceipt:
+    def put_part(self, key: str, upload_id: str, number: int, data: bytes | bytearray | memoryview) -> PartReceipt:
         """Send one part, counted from 1, in order. All but the last are at least 5 MiB."""
         with _told_in_our_words(key):
             answer = self._client.upload_part(

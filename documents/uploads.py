@@ -149,7 +149,7 @@ def sniff(head: bytes, name: str) -> str:
     for offset, mark, kind in SIGNATURES:
         if head[offset : offset + len(mark)] == mark:
             return kind
-    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return BY_SUFFIX[suffix] if suffix in ZIP_SUFFIXES else "application/zip"
     if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         return BY_SUFFIX[suffix] if suffix in OLE_SUFFIXES else "application/x-ole-storage"
@@ -170,11 +170,7 @@ def sniff(head: bytes, name: str) -> str:
         return "application/octet-stream"
     best = next((g.mime_type for g in guesses if g.mime_type and g.confidence >= 0.8), "")
     # Nothing a browser would run is believed of bytes that are not text.
-    return (
-        best
-        if best and not best.startswith(("text/", "application/javascript"))
-        else "application/octet-stream"
-    )
+    return best if best and not best.startswith(("text/", "application/javascript")) else "application/octet-stream"
 
 
 def _is_text(head: bytes) -> bool:
@@ -221,8 +217,7 @@ def begin_upload(
                 declared_bytes=size_bytes,
                 reserved_bytes=size_bytes,
                 object_key=object_key,
-                expires_at=now()
-                + (ONE_PASS_DEADLINE if object_key else timedelta(hours=settings.UPLOAD_EXPIRY_HOURS)),
+                expires_at=now() + (ONE_PASS_DEADLINE if object_key else timedelta(hours=settings.UPLOAD_EXPIRY_HOURS)),
             )
     except quota.QuotaExceeded as error:
         audit.record_apart(
@@ -262,9 +257,7 @@ def _owner_of(folder: Folder | None, by: Actor) -> User:
 class OnePass:
     """Writes one file straight to its final object. Use `finish` or `abandon`, exactly one of them."""
 
-    def __init__(
-        self, name: str, folder: Folder | None, declared_type: str, bound_bytes: int, *, by: Actor
-    ) -> None:
+    def __init__(self, name: str, folder: Folder | None, declared_type: str, bound_bytes: int, *, by: Actor) -> None:
         self.by = by
         self.key = new_key()
         self.upload = begin_upload(name, bound_bytes, folder, declared_type, by=by, object_key=self.key)
@@ -287,9 +280,7 @@ class OnePass:
         except BaseException:
             _fail(self.upload, _("The file could not be stored."), by=self.by)
             raise
-        received = Received(
-            self.key, self._writer.size_bytes, self._writer.sha256, sniff(self._head, self.upload.name)
-        )
+        received = Received(self.key, self._writer.size_bytes, self._writer.sha256, sniff(self._head, self.upload.name))
         try:
             return _file(self.upload.pk, received, by=self.by)
         except BaseException as error:
@@ -299,8 +290,8 @@ class OnePass:
     def abandon(self, reason: BaseException) -> None:
         try:
             self._writing.__exit__(type(reason), reason, None)
-        except BaseException:  # noqa: BLE001 (it raises the reason again, or what came on top)
-            pass
+        except BaseException as error:  # noqa: BLE001 (it raises the reason again, or what came on top)
+            logger.debug("abandoned: %s", error)
         _fail(self.upload, str(reason), by=self.by)
 
 
@@ -514,7 +505,7 @@ def _place_of(upload: Upload, by: Actor) -> Folder | None:
     lock_vault(upload.user_id, is_shared=True)
     if upload.to_root:
         return None
-    folder = Folder.objects.live().filter(pk=upload.folder_id).first()
+    folder = Folder.objects.live().filter(pk=upload.folder_id).first() if upload.folder_id else None
     if folder is None:
         raise UploadRefused(_("The folder is gone. Choose another place and send the file again."), 409)
     access.require_folder(by, folder, Level.EDIT)
@@ -564,9 +555,7 @@ def next_free_name(name: str, owner_id: UUID, folder: Folder | None) -> str:
     """The name, or its next numbered form that no live document in the folder has."""
     stem = split_name(name)[0].rpartition(" (")[0] or split_name(name)[0]
     rows = Document.objects.live().owned_by(owner_id).in_folder(folder)
-    return free_name(
-        name, set(rows.filter(name_key__startswith=name_key(stem)).values_list("name_key", flat=True))
-    )
+    return free_name(name, set(rows.filter(name_key__startswith=name_key(stem)).values_list("name_key", flat=True)))
 
 
 # --- Ending without a document -----------------------------------------------------------------------------------

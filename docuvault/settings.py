@@ -295,9 +295,7 @@ WHITENOISE_INDEX_FILE = False
 # --- Mail -----------------------------------------------------------------------------------------------------
 
 EMAIL_URL = env.str("DOCUVAULT_EMAIL_URL", default="")
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str(
-    "DOCUVAULT_FROM_EMAIL", default=f"DocuVault <vault@{_base.hostname}>"
-)
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DOCUVAULT_FROM_EMAIL", default=f"DocuVault <vault@{_base.hostname}>")
 MAIL_DIR = DATA_DIR / "mail"
 if EMAIL_URL:
     globals().update(env.email_url("DOCUVAULT_EMAIL_URL"))

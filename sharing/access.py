@@ -72,9 +72,9 @@ def visible_documents(actor: Actor, at_least: Level = Level.VIEW) -> QuerySet[Do
     user = actor.active_user
     if user is None:
         return Document.objects.none()
-    mine = Q(user=user)
+    mine: Q = Q(user=user)
     if at_least < Level.OWN:
-        mine |= Exists(_shared_documents(user, at_least))
+        mine |= Q(Exists(_shared_documents(user, at_least)))
         if folders := _shared_folders(user, at_least):
             mine |= Q(folder__in=Folder.objects.live().at_or_below(folders))
     return Document.objects.live().filter(mine)

@@ -1,7 +1,6 @@
 """The trail: what may be written down, in which words, and the one way to write it."""
 
 import json
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.actors import Actor
 from documents.models import Version
 
-READING_INTERVAL = timedelta(minutes=10)
+READING_SECONDS = 600
 VALUE_LIMIT = 500
 
 
@@ -162,10 +161,7 @@ def record_many(
     with connection.cursor() as cursor:
         cursor.executemany(
             INSERT,
-            [
-                _values(verb, by, kind, key, name, owner, details, "done")
-                for kind, key, name, owner, details in rows
-            ],
+            [_values(verb, by, kind, key, name, owner, details, "done") for kind, key, name, owner, details in rows],
         )
 
 
@@ -197,7 +193,7 @@ def record_apart(
 MARK_READING = """
     INSERT INTO reading_marks (reader, version_id, action, at) VALUES (%s, %s, %s, now())
     ON CONFLICT (version_id, reader, action) DO UPDATE SET at = now()
-    WHERE reading_marks.at < now() - %s
+    WHERE reading_marks.at < now() - %s * interval '1 second'
     RETURNING id
 """
 
@@ -208,7 +204,7 @@ def record_reading(verb: Verb, version: Version, *, by: Actor) -> bool:
     document = version.document
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute(MARK_READING, (reader, version.pk, verb.value, READING_INTERVAL))
+            cursor.execute(MARK_READING, (reader, str(version.pk), verb.value, READING_SECONDS))
             is_first = cursor.fetchone() is not None
         if is_first:
             record(

@@ -56,12 +56,8 @@ class Share(models.Model):
         db_index=False,
     )
     group = models.ForeignKey(Group, on_delete=models.CASCADE, null=True, blank=True, related_name="shares")
-    level = models.PositiveSmallIntegerField(
-        choices=ShareLevel, default=ShareLevel.VIEW, db_default=ShareLevel.VIEW
-    )
-    shared_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="shares_made"
-    )
+    level = models.PositiveSmallIntegerField(choices=ShareLevel, default=ShareLevel.VIEW, db_default=ShareLevel.VIEW)
+    shared_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="shares_made")
     message = models.CharField(max_length=1000, blank=True, default="", db_default="")
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -72,9 +68,7 @@ class Share(models.Model):
         verbose_name_plural = _("shares")
         constraints: ClassVar = [
             models.CheckConstraint(condition=exactly_one("document", "folder"), name="ck_shares_one_item"),
-            models.CheckConstraint(
-                condition=exactly_one("recipient", "group"), name="ck_shares_one_receiver"
-            ),
+            models.CheckConstraint(condition=exactly_one("recipient", "group"), name="ck_shares_one_receiver"),
             models.CheckConstraint(condition=Q(level__in=ShareLevel.values), name="ck_shares_level"),
             one_share_per("document", "recipient"),
             one_share_per("document", "group"),
@@ -91,14 +85,10 @@ class ShareLink(models.Model):
     """A way in for whoever holds the token; the table keeps its hash alone."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
-    document = models.ForeignKey(
-        Document, on_delete=models.CASCADE, null=True, blank=True, related_name="links"
-    )
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, null=True, blank=True, related_name="links")
     folder = models.ForeignKey(Folder, on_delete=models.CASCADE, null=True, blank=True, related_name="links")
     token_hash = models.CharField(max_length=64, unique=True)
-    level = models.PositiveSmallIntegerField(
-        choices=ShareLevel, default=ShareLevel.VIEW, db_default=ShareLevel.VIEW
-    )
+    level = models.PositiveSmallIntegerField(choices=ShareLevel, default=ShareLevel.VIEW, db_default=ShareLevel.VIEW)
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="links_made")
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -109,9 +99,7 @@ class ShareLink(models.Model):
         verbose_name = _("link")
         verbose_name_plural = _("links")
         constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=exactly_one("document", "folder"), name="ck_share_links_one_item"
-            ),
+            models.CheckConstraint(condition=exactly_one("document", "folder"), name="ck_share_links_one_item"),
             models.CheckConstraint(condition=Q(level__in=ShareLevel.values), name="ck_share_links_level"),
         ]
 

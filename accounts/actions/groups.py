@@ -20,9 +20,7 @@ def _clean(raw: str) -> tuple[str, str]:
 
 
 def _tell(verb: audit.Verb, group: Group, by: Actor, details: dict[str, object] | None = None) -> None:
-    audit.record(
-        verb, by=by, target_kind="group", target_id=group.pk, target_name=group.name, details=details
-    )
+    audit.record(verb, by=by, target_kind="group", target_id=group.pk, target_name=group.name, details=details)
 
 
 def _taken() -> ValidationError:

@@ -77,9 +77,7 @@ def make_user(
             EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=is_confirmed)
     except IntegrityError as error:
         raise NameTaken("handle" if "uq_users_handle" in str(error) else "email") from error
-    Quota.objects.create(
-        user=user, limit_bytes=settings.DEFAULT_QUOTA_BYTES if limit_bytes is None else limit_bytes
-    )
+    Quota.objects.create(user=user, limit_bytes=settings.DEFAULT_QUOTA_BYTES if limit_bytes is None else limit_bytes)
     _tell(audit.Verb.USER_MADE, user, by, {"role": user.role})
     return user
 

@@ -14,8 +14,7 @@ class Migration(migrations.Migration):
             "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
             "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
             "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}",
-            "ALTER DEFAULT PRIVILEGES IN SCHEMA public"
-            " GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}",
+            "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}",
             "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {role}",
             # What has been migrated is the migration role's word alone.
             "REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {role}",

@@ -141,17 +141,12 @@ def test_a_group_is_made_filled_renamed_and_deleted(admins: Client, alice: User,
     group.refresh_from_db()
     assert group.name == "Kin"
     assert list(group.memberships.values_list("user__handle", "role")) == [("alice", "manager")]
-    assert (
-        admins.post(reverse("admin:accounts_group_delete", args=[group.pk]), {"post": "yes"}).status_code
-        == 302
-    )
+    assert admins.post(reverse("admin:accounts_group_delete", args=[group.pk]), {"post": "yes"}).status_code == 302
     told = [row.action for row in trail("group_made", "group_changed", "group_deleted")]
     assert told == ["group_made", *["group_changed"] * 5, "group_deleted"]
 
 
-def test_a_group_with_a_taken_or_bad_name_is_answered_with_the_form(
-    admins: Client, admin_actor: Actor
-) -> None:
+def test_a_group_with_a_taken_or_bad_name_is_answered_with_the_form(admins: Client, admin_actor: Actor) -> None:
     make_group("Family", by=admin_actor)
     for name in ("FAMILY", "", " ", "a/b"):
         answer = admins.post(reverse("admin:accounts_group_add"), {"name": name, **members(None)})

@@ -104,9 +104,7 @@ def test_the_first_admin_names_the_address(db: None, stranger: Client) -> None:
     assert is_signed_in(stranger)
 
 
-def test_who_is_signed_in_is_asked_to_sign_out_first(
-    admin_actor: Actor, alice: User, stranger: Client
-) -> None:
+def test_who_is_signed_in_is_asked_to_sign_out_first(admin_actor: Actor, alice: User, stranger: Client) -> None:
     _invitation, link = invite("eve@vault.test", by=admin_actor)
     sign_in(stranger, "alice")
     for answer in (stranger.get(path_of(link)), join(stranger, link)):

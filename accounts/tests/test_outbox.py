@@ -85,9 +85,7 @@ def test_links_are_clickable_only_where_they_lead_here() -> None:
     assert "".join(piece.text for piece in pieces(text)) == text
 
 
-def test_admins_read_the_outbox_and_see_text_escaped(
-    folder: Path, admin_person: User, client_for: object
-) -> None:
+def test_admins_read_the_outbox_and_see_text_escaped(folder: Path, admin_person: User, client_for: object) -> None:
     send("<b>bold</b>", "<script>alert(1)</script> http://localhost:8000/join/abc/")
     page = client_for(admin_person).get(reverse("outbox"))  # type: ignore[operator]
     html = page.content.decode()
@@ -103,9 +101,7 @@ def test_others_do_not(folder: Path, alice: User, client_for: object, stranger: 
     assert stranger.get(reverse("outbox")).status_code == 302
 
 
-def test_with_a_mail_server_the_outbox_says_so(
-    settings: Settings, admin_person: User, client_for: object
-) -> None:
+def test_with_a_mail_server_the_outbox_says_so(settings: Settings, admin_person: User, client_for: object) -> None:
     settings.EMAIL_URL = "smtp://mail.vault.test"
     page = client_for(admin_person).get(reverse("outbox"))  # type: ignore[operator]
     assert page.status_code == 200

@@ -67,9 +67,7 @@ def test_an_invitation_is_mailed_and_its_link_shown_once(admins: Client) -> None
         {"email": "eve@vault.test\nBcc: x@y.test", "role": "member"},
     ],
 )
-def test_bad_invitations_are_answered_with_the_form(
-    admins: Client, alice: User, words: dict[str, str]
-) -> None:
+def test_bad_invitations_are_answered_with_the_form(admins: Client, alice: User, words: dict[str, str]) -> None:
     assert admins.post(reverse("people"), words).status_code == 400
     assert not Invitation.objects.exists()
     assert mail.outbox == []

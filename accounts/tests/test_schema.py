@@ -161,9 +161,9 @@ def test_the_owner_of_documents_became_required_in_a_step_of_its_own() -> None:
 
 
 def test_the_running_role_owns_nothing_and_is_no_superuser() -> None:
-    assert ask(
-        "SELECT current_user::text, rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user"
-    ) == [(settings.APP_ROLE, False, False)]
+    assert ask("SELECT current_user::text, rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user") == [
+        (settings.APP_ROLE, False, False)
+    ]
     owners = {row[0] for row in ask("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'")}
     assert owners.isdisjoint({settings.APP_ROLE})
 

@@ -131,9 +131,7 @@ def test_other_codes_do_not_open(pending: Client, text: str) -> None:
     assert not is_signed_in(pending)
 
 
-def test_a_code_is_good_once_even_a_step_later(
-    pending: Client, alice: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_code_is_good_once_even_a_step_later(pending: Client, alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     used = code()
     give(pending, used)
     assert is_signed_in(pending)

@@ -83,9 +83,7 @@ def test_a_known_address_gets_the_same_answer_and_a_mail_instead(alice: User) ->
     ] * 2
     assert set(answers[0].headers) == set(answers[1].headers)
     pages = [client.get(reverse("account_email_verification_sent")) for client in (fresh, known)]
-    assert visible(pages[0]).replace("eve@vault.test", "") == visible(pages[1]).replace(
-        "alice@vault.test", ""
-    )
+    assert visible(pages[0]).replace("eve@vault.test", "") == visible(pages[1]).replace("alice@vault.test", "")
     assert [message.to for message in mail.outbox] == [["eve@vault.test"], ["alice@vault.test"]]
     assert "already" in mail.outbox[1].subject
     assert User.objects.count() == 2
@@ -110,9 +108,7 @@ def test_a_known_address_gets_the_same_answer_and_a_mail_instead(alice: User) ->
         ("eve", "new@vault.test", "x" * 5000),
     ],
 )
-def test_bad_words_make_no_account(
-    alice: User, stranger: Client, handle: str, email: str, password: str
-) -> None:
+def test_bad_words_make_no_account(alice: User, stranger: Client, handle: str, email: str, password: str) -> None:
     answer = sign_up(stranger, handle, email, password)
     assert answer.status_code == 200
     assert b"errorlist" in answer.content

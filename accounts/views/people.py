@@ -42,13 +42,9 @@ def people(request: PersonRequest) -> HttpResponse:
     query = request.GET.get("q", "").replace("\x00", "").strip()[:100]
     found = User.objects.select_related("quota").order_by("handle")
     if query:
-        found = found.filter(
-            Q(handle__icontains=query) | Q(email__icontains=query) | Q(display_name__icontains=query)
-        )
+        found = found.filter(Q(handle__icontains=query) | Q(email__icontains=query) | Q(display_name__icontains=query))
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
-    waiting = Invitation.objects.filter(accepted_at=None, withdrawn_at=None, expires_at__gt=now()).exclude(
-        email=""
-    )
+    waiting = Invitation.objects.filter(accepted_at=None, withdrawn_at=None, expires_at__gt=now()).exclude(email="")
     return render(
         request,
         "accounts/people.html",

@@ -17,14 +17,10 @@ from accounts.middleware import PersonRequest
 def profile(request: PersonRequest) -> HttpResponse:
     user = request.actor.user
     assert user is not None  # sign-in is required
-    form = ProfileForm(
-        request.POST or None, initial={"display_name": user.display_name, "time_zone": user.time_zone}
-    )
+    form = ProfileForm(request.POST or None, initial={"display_name": user.display_name, "time_zone": user.time_zone})
     if request.method == "POST" and form.is_valid():
         try:
-            change_profile(
-                form.cleaned_data["display_name"], form.cleaned_data["time_zone"], by=request.actor
-            )
+            change_profile(form.cleaned_data["display_name"], form.cleaned_data["time_zone"], by=request.actor)
         except ValidationError as error:
             form.add_error("time_zone", error)
         else:

@@ -39,9 +39,7 @@ def move_document(document: Document, to: Folder | None, *, by: Actor, keep_both
     document = access.fetch_document(by, document.pk, Level.EDIT)
     to = None if to is None else access.fetch_folder(by, to.pk, Level.EDIT)
     if owner_of_place(to, by).pk != document.user_id:
-        raise OtherVault(
-            _("“%(name)s” belongs to another person's vault and stays there.") % {"name": document.name}
-        )
+        raise OtherVault(_("“%(name)s” belongs to another person's vault and stays there.") % {"name": document.name})
     if document.folder_id == (to.pk if to else None):
         return document
     source, document.folder = document.folder, to

@@ -91,9 +91,7 @@ def move_folder(folder: Folder, to: Folder | None, *, by: Actor, keep_both: bool
     folder = access.fetch_folder(by, folder.pk, Level.EDIT)
     to = _live_again(to, by)
     if owner_of_place(to, by).pk != folder.user_id:
-        raise OtherVault(
-            _("“%(name)s” belongs to another person's vault and stays there.") % {"name": folder.name}
-        )
+        raise OtherVault(_("“%(name)s” belongs to another person's vault and stays there.") % {"name": folder.name})
     if to is not None and folder.pk in to.path:
         raise WouldLoop(_("“%(name)s” cannot be moved into itself.") % {"name": folder.name})
     if folder.parent_id == (to.pk if to else None):
@@ -105,9 +103,7 @@ def move_folder(folder: Folder, to: Folder | None, *, by: Actor, keep_both: bool
     if _named(folder.user_id, to, folder.name) is not None:
         if not keep_both:
             raise NameTaken(_("There is a folder “%(name)s” there already.") % {"name": folder.name})
-        taken = set(
-            Folder.objects.live().owned_by(folder.user_id).in_folder(to).values_list("name_key", flat=True)
-        )
+        taken = set(Folder.objects.live().owned_by(folder.user_id).in_folder(to).values_list("name_key", flat=True))
         folder.name = free_name(folder.name, taken)
         folder.name_key = name_key(folder.name)
     old_depth, source = folder.depth, folder.parent

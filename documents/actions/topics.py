@@ -22,9 +22,7 @@ def make_topic(name: str, colour: str, *, by: Actor, is_system: bool = False) ->
     elif by.active_user is None:
         raise access.NotVisible
     name = clean_name(name)
-    topic = Topic(
-        user=None if is_system else by.user, name=name, name_key=name_key(name), colour=_colour(colour)
-    )
+    topic = Topic(user=None if is_system else by.user, name=name, name_key=name_key(name), colour=_colour(colour))
     _save(topic)
     _tell(Verb.TOPIC_MADE, topic, by)
     return topic
@@ -59,9 +57,7 @@ def tag_documents(documents: Sequence[Document], topic: Topic, *, by: Actor) -> 
     """
     topic = access.fetch_topic(by, topic.pk)
     rows = _fetch(documents, topic, by)
-    there = set(
-        DocumentTopic.objects.filter(topic=topic, document__in=rows).values_list("document", flat=True)
-    )
+    there = set(DocumentTopic.objects.filter(topic=topic, document__in=rows).values_list("document", flat=True))
     new = [row for row in rows if row.pk not in there]
     DocumentTopic.objects.bulk_create(
         [DocumentTopic(document=row, topic=topic, added_by=by.user, reason=TopicReason.HAND) for row in new],

@@ -182,9 +182,7 @@ def _purge_documents(owner_id: UUID, documents: list[tuple[UUID, str]], by: Acto
     )
     quota.free(owner_id, sum(size for _key, size in versions))
     Document.objects.filter(pk__in=ids).delete()
-    audit.record_many(
-        Verb.DOCUMENT_PURGED, [("document", key, name, owner_id, None) for key, name in documents], by=by
-    )
+    audit.record_many(Verb.DOCUMENT_PURGED, [("document", key, name, owner_id, None) for key, name in documents], by=by)
 
 
 def _purge_folders(entry: TrashEntry) -> None:
@@ -210,9 +208,7 @@ def empty_trash(*, by: Actor) -> int:
         count += 1
     if count:
         with transaction.atomic():
-            audit.record(
-                Verb.TRASH_EMPTIED, by=by, owner=by.user.pk if by.user else None, details={"entries": count}
-            )
+            audit.record(Verb.TRASH_EMPTIED, by=by, owner=by.user.pk if by.user else None, details={"entries": count})
     return count
 
 
@@ -230,9 +226,7 @@ def purge_expired(limit: int = 1000) -> int:
     return count
 
 
-def _tell(
-    verb: Verb, entry: TrashEntry, target_id: UUID, by: Actor, details: dict[str, object] | None = None
-) -> None:
+def _tell(verb: Verb, entry: TrashEntry, target_id: UUID, by: Actor, details: dict[str, object] | None = None) -> None:
     audit.record(
         verb,
         by=by,

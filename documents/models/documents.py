@@ -33,9 +33,7 @@ class Document(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="documents", db_index=False
     )
-    folder = models.ForeignKey(
-        Folder, on_delete=models.RESTRICT, null=True, blank=True, related_name="documents"
-    )
+    folder = models.ForeignKey(Folder, on_delete=models.RESTRICT, null=True, blank=True, related_name="documents")
     name = models.CharField(_("name"), max_length=255)
     name_key = models.CharField(max_length=1020, editable=False)
     current_version = models.OneToOneField(
@@ -44,12 +42,8 @@ class Document(models.Model):
     object_key = models.CharField(max_length=64, editable=False)
     size_bytes = models.BigIntegerField(_("size"), default=0, db_default=0, editable=False)
     sha256 = models.CharField(_("SHA-256"), max_length=64, default="", db_default="", editable=False)
-    content_type = models.CharField(
-        _("type"), max_length=127, default="application/octet-stream", editable=False
-    )
-    trash = models.ForeignKey(
-        TrashEntry, on_delete=models.RESTRICT, null=True, blank=True, related_name="documents"
-    )
+    content_type = models.CharField(_("type"), max_length=127, default="application/octet-stream", editable=False)
+    trash = models.ForeignKey(TrashEntry, on_delete=models.RESTRICT, null=True, blank=True, related_name="documents")
     created_at = models.DateTimeField(_("added"), db_default=Now(), editable=False)
     updated_at = models.DateTimeField(_("changed"), auto_now=True, db_default=Now())
 
@@ -112,9 +106,7 @@ class Version(models.Model):
     content_type = models.CharField(max_length=127)
     declared_type = models.CharField(max_length=255, blank=True, default="", db_default="")
     note = models.CharField(max_length=500, blank=True, default="", db_default="")
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
-    )
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -134,9 +126,7 @@ class Star(models.Model):
     """A document somebody wants at hand; each person's own."""
 
     pk = models.CompositePrimaryKey("user_id", "document_id")
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="stars", db_index=False
-    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="stars", db_index=False)
     document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="stars")
     created_at = models.DateTimeField(db_default=Now())
 

@@ -35,18 +35,12 @@ class Folder(models.Model):
     """A named place. `path` lists the ids from the top folder down to this one, itself included."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="folders", db_index=False
-    )
-    parent = models.ForeignKey(
-        "self", on_delete=models.CASCADE, null=True, blank=True, related_name="children"
-    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="folders", db_index=False)
+    parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, blank=True, related_name="children")
     name = models.CharField(_("name"), max_length=255)
     name_key = models.CharField(max_length=1020, editable=False)
-    path: ArrayField = ArrayField(models.UUIDField(), editable=False)
-    trash = models.ForeignKey(
-        TrashEntry, on_delete=models.RESTRICT, null=True, blank=True, related_name="folders"
-    )
+    path: "ArrayField[list[UUID], list[UUID]]" = ArrayField(models.UUIDField(), editable=False)
+    trash = models.ForeignKey(TrashEntry, on_delete=models.RESTRICT, null=True, blank=True, related_name="folders")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
 

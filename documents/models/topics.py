@@ -56,12 +56,8 @@ class Topic(models.Model):
         verbose_name = _("topic")
         verbose_name_plural = _("topics")
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["user", "name_key"], name="uq_topics_user_name", nulls_distinct=False
-            ),
-            models.CheckConstraint(
-                condition=models.Q(colour__in=TopicColour.values), name="ck_topics_colour"
-            ),
+            models.UniqueConstraint(fields=["user", "name_key"], name="uq_topics_user_name", nulls_distinct=False),
+            models.CheckConstraint(condition=models.Q(colour__in=TopicColour.values), name="ck_topics_colour"),
         ]
 
     def __str__(self) -> str:
@@ -84,16 +80,10 @@ class DocumentTopic(models.Model):
     """One topic on one document."""
 
     pk = models.CompositePrimaryKey("document_id", "topic_id")
-    document = models.ForeignKey(
-        Document, on_delete=models.CASCADE, related_name="document_topics", db_index=False
-    )
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="document_topics", db_index=False)
     topic = models.ForeignKey(Topic, on_delete=models.CASCADE, related_name="document_topics")
-    added_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
-    )
-    reason = models.CharField(
-        max_length=16, choices=TopicReason, default=TopicReason.HAND, db_default=TopicReason.HAND
-    )
+    added_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    reason = models.CharField(max_length=16, choices=TopicReason, default=TopicReason.HAND, db_default=TopicReason.HAND)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -30,19 +30,15 @@ class TrashEntry(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="trash", db_index=False
-    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="trash", db_index=False)
     kind = models.CharField(max_length=16, choices=EntryKind)
     name = models.CharField(max_length=255)
     # The names of the folders it lay in, top first: they can be made again where they are gone.
-    place: ArrayField = ArrayField(models.CharField(max_length=255), default=list)
+    place: "ArrayField[list[str], list[str]]" = ArrayField(models.CharField(max_length=255), default=list)
     folder_count = models.IntegerField(default=0, db_default=0)
     document_count = models.IntegerField(default=0, db_default=0)
     size_bytes = models.BigIntegerField(default=0, db_default=0)
-    trashed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
-    )
+    trashed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     trashed_at = models.DateTimeField(db_default=Now())
 
     objects: ClassVar = TrashEntryQuerySet.as_manager()

@@ -34,9 +34,7 @@ class Upload(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="uploads")
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
-    )
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     folder = models.ForeignKey(Folder, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     to_root = models.BooleanField(default=True, db_default=True)
     name = models.CharField(max_length=255)
@@ -50,9 +48,7 @@ class Upload(models.Model):
         max_length=16, choices=UploadState, default=UploadState.RECEIVING, db_default=UploadState.RECEIVING
     )
     failure = models.CharField(max_length=500, blank=True, default="", db_default="")
-    document = models.ForeignKey(
-        Document, on_delete=models.SET_NULL, null=True, blank=True, related_name="uploads"
-    )
+    document = models.ForeignKey(Document, on_delete=models.SET_NULL, null=True, blank=True, related_name="uploads")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
     expires_at = models.DateTimeField()

@@ -71,9 +71,7 @@ def icon(name: str, label: str = "", css: str = "") -> SafeString:
     """An icon of the sprite: decoration, unless it has a label."""
     if name not in icons.NAMES:
         raise ValueError(f"icon {name} is not in docuvault.lib.icons.NAMES")
-    accessible = (
-        format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
-    )
+    accessible = format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
     return format_html(
         '<svg class="icon {}" {} focusable="false"><use href="{}#{}"></use></svg>',
         css,

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
-from typing import TypeVar
 
 from django.db import connections
 
@@ -11,8 +10,6 @@ from accounts.actors import Actor
 from documents.actions.folders import ensure_folder_path
 from documents.models import Document, Folder
 from documents.uploads import store_stream
-
-Result = TypeVar("Result")
 
 
 def put(name: str, folder: Folder | None, by: Actor, data: bytes = b"paper") -> Document:
@@ -27,12 +24,12 @@ def folders(path: str, by: Actor) -> Folder:
     return made
 
 
-def at_once(acts: Iterable[Callable[[], Result]]) -> list[Result | Exception]:
+def at_once(acts: Iterable[Callable[[], object]]) -> list[object]:
     """Run all of these at the same moment, each on a connection of its own; refusals are answers too."""
     acts = list(acts)
     start = Barrier(len(acts))
 
-    def one(act: Callable[[], Result]) -> Result | Exception:
+    def one(act: Callable[[], object]) -> object:
         start.wait(20)
         try:
             return act()

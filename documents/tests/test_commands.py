@@ -1,7 +1,6 @@
 """`manage.py add` and `manage.py demo`."""
 
 import io
-import os
 from pathlib import Path
 
 import pytest
@@ -30,9 +29,7 @@ def papers(tmp_path: Path) -> Path:
     return root
 
 
-def test_a_folder_comes_in_with_its_structure_and_a_second_time_adds_nothing(
-    papers: Path, alice: User
-) -> None:
+def test_a_folder_comes_in_with_its_structure_and_a_second_time_adds_nothing(papers: Path, alice: User) -> None:
     out, code = run("add", str(papers), "--owner", "ALICE", "--folder", "From disk/2024")
     assert (code, out.splitlines()[0]) == (0, "3 came in, 0 were there already, 0 were refused.")
     document = Document.objects.get(name="same.txt")
@@ -41,16 +38,14 @@ def test_a_folder_comes_in_with_its_structure_and_a_second_time_adds_nothing(
     out, code = run("add", str(papers), "--owner", "alice", "--folder", "From disk/2024")
     assert (code, out.splitlines()[0]) == (0, "0 came in, 3 were there already, 0 were refused.")
     (papers / "Car" / "a.txt").write_bytes(b"changed")
-    out, code = run(
-        "add", str(papers / "Car" / "a.txt"), "--owner", "alice", "--folder", "From disk/2024/papers/Car"
-    )
+    out, code = run("add", str(papers / "Car" / "a.txt"), "--owner", "alice", "--folder", "From disk/2024/papers/Car")
     assert Document.objects.filter(name="a (2).txt").exists()
 
 
 def test_what_is_refused_is_said_with_its_reason_and_the_rest_comes_in(papers: Path, alice: User) -> None:
     Quota.objects.filter(user=alice).update(limit_bytes=3)
     (papers / "large.bin").write_bytes(b"x" * 10)
-    os.symlink("/etc/passwd", papers / "link")
+    (papers / "link").symlink_to("/etc/passwd")
     (papers / "bad\nname").write_bytes(b"")
     out, code = run("add", str(papers), str(papers / "missing"), "--owner", "alice")
     assert code == 1

@@ -1,5 +1,7 @@
 """Documents: names, places, stars, and acts on many at once."""
 
+from functools import partial
+
 import pytest
 
 from accounts.actors import Actor
@@ -32,9 +34,7 @@ def test_moving_refuses_a_clash_or_numbers_it(alice_actor: Actor) -> None:
     assert move_document(document, car, by=alice_actor, keep_both=True).name == "a (2).txt"
 
 
-def test_nothing_moves_into_another_vault(
-    alice: User, alice_actor: Actor, bob: User, bob_actor: Actor
-) -> None:
+def test_nothing_moves_into_another_vault(alice: User, alice_actor: Actor, bob: User, bob_actor: Actor) -> None:
     shared = folders("Car", alice_actor)
     Share.objects.create(folder=shared, recipient=bob, shared_by=alice, level=ShareLevel.EDIT)
     with pytest.raises(OtherVault):
@@ -77,9 +77,7 @@ def test_throwing_away_a_folder_and_what_is_in_it_makes_one_entry(alice_actor: A
 def test_a_reader_throws_nothing_away(alice: User, alice_actor: Actor, bob: User, bob_actor: Actor) -> None:
     document = put("a.txt", None, alice_actor)
     for level in ShareLevel.values:
-        Share.objects.update_or_create(
-            document=document, recipient=bob, defaults={"shared_by": alice, "level": level}
-        )
+        Share.objects.update_or_create(document=document, recipient=bob, defaults={"shared_by": alice, "level": level})
         with pytest.raises(NotAllowed):
             trash_items([document], [], by=bob_actor)
 
@@ -87,7 +85,7 @@ def test_a_reader_throws_nothing_away(alice: User, alice_actor: Actor, bob: User
 @pytest.mark.django_db(transaction=True)
 def test_two_renames_to_one_name_at_once_let_one_win(alice_actor: Actor) -> None:
     rows = [put(f"{n}.txt", None, alice_actor) for n in range(6)]
-    results = at_once([lambda row=row: rename_document(row, "same.txt", by=alice_actor) for row in rows])
+    results = at_once([partial(rename_document, row, "same.txt", by=alice_actor) for row in rows])
     assert sum(isinstance(result, Document) for result in results) == 1
     assert all(isinstance(result, Document | NameTaken) for result in results), results
 

@@ -1,5 +1,7 @@
 """Folders: names unique in their place, no rings, a bounded depth, paths always true."""
 
+from functools import partial
+
 import pytest
 from django.test import override_settings
 
@@ -18,11 +20,12 @@ from sharing.models import Share, ShareLevel
 def paths_are_true() -> bool:
     rows = {row.pk: row for row in Folder.objects.all()}
     for row in rows.values():
-        expected, at = [], row
+        expected: list[object] = []
+        at: Folder | None = row
         while at is not None:
             expected.insert(0, at.pk)
             at = rows[at.parent_id] if at.parent_id else None
-        if row.path != expected:
+        if list(row.path) != expected:
             return False
     return True
 
@@ -106,10 +109,7 @@ def test_strangers_see_nothing_readers_change_nothing_and_nothing_changes_its_ow
     with pytest.raises(NotVisible):
         rename_folder(car, "Mine", by=bob_actor)
     Share.objects.create(folder=car, recipient=bob, shared_by=alice, level=ShareLevel.VIEW)
-    for act in (
-        lambda: rename_folder(car, "Mine", by=bob_actor),
-        lambda: make_folder("In", car, by=bob_actor),
-    ):
+    for act in (partial(rename_folder, car, "Mine", by=bob_actor), partial(make_folder, "In", car, by=bob_actor)):
         with pytest.raises(NotAllowed):
             act()
     Share.objects.update(level=ShareLevel.EDIT)
@@ -137,8 +137,8 @@ def test_moves_that_would_make_a_ring_together_make_none(alice_actor: Actor) -> 
         a, b = folders(f"A{n}", alice_actor), folders(f"B{n}", alice_actor)
         results = at_once(
             [
-                lambda a=a, b=b: move_folder(a, b, by=alice_actor),
-                lambda a=a, b=b: move_folder(b, a, by=alice_actor),
+                partial(move_folder, a, b, by=alice_actor),
+                partial(move_folder, b, a, by=alice_actor),
             ]
         )
         assert sum(isinstance(result, Folder) for result in results) == 1, results

@@ -1,6 +1,7 @@
 """Throwing away, restoring, purging: in every order nothing is lost before it is purged, and bytes count exactly."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.utils.timezone import now
@@ -68,9 +69,7 @@ def test_a_place_that_is_gone_is_made_again(alice_actor: Actor) -> None:
     assert restore(gone, by=alice_actor).name == "Car (2)"
 
 
-def test_a_folder_purged_before_what_was_thrown_away_in_it_takes_nothing_along(
-    alice: User, alice_actor: Actor
-) -> None:
+def test_a_folder_purged_before_what_was_thrown_away_in_it_takes_nothing_along(alice: User, alice_actor: Actor) -> None:
     sub = folders("Car/Insurance", alice_actor)
     document = put("a.txt", sub, alice_actor, b"123")
     entry = trash_document(document, by=alice_actor)
@@ -121,9 +120,7 @@ def test_purging_frees_the_bytes_once_and_the_objects_follow(alice: User, alice_
 def test_emptying_takes_all_of_ones_own_and_nothing_else(
     alice: User, alice_actor: Actor, bob: User, bob_actor: Actor
 ) -> None:
-    trash_items(
-        [put(f"{n}.txt", None, alice_actor) for n in range(3)], [folders("Car", alice_actor)], by=alice_actor
-    )
+    trash_items([put(f"{n}.txt", None, alice_actor) for n in range(3)], [folders("Car", alice_actor)], by=alice_actor)
     kept = trash_document(put("b.txt", None, bob_actor), by=bob_actor)
     assert empty_trash(by=alice_actor) == 4
     assert list(TrashEntry.objects.all()) == [kept]
@@ -153,9 +150,9 @@ def test_restoring_and_purging_at_once_is_one_or_the_other(alice: User, alice_ac
         entry = trash_document(put(f"{n}.txt", None, alice_actor, b"123"), by=alice_actor)
         results = at_once(
             [
-                lambda e=entry: restore(e, by=alice_actor),
-                lambda e=entry: purge(e, by=alice_actor),
-                lambda e=entry: purge(e, by=alice_actor),
+                partial(restore, entry, by=alice_actor),
+                partial(purge, entry, by=alice_actor),
+                partial(purge, entry, by=alice_actor),
             ]
         )
         assert sum(not isinstance(result, Exception) for result in results) == 1, results
@@ -166,8 +163,7 @@ def test_restoring_and_purging_at_once_is_one_or_the_other(alice: User, alice_ac
 def test_throwing_a_folder_away_while_files_arrive_leaves_none_behind(alice_actor: Actor) -> None:
     car = folders("Car", alice_actor)
     at_once(
-        [lambda n=n: put(f"{n}.txt", car, alice_actor) for n in range(6)]
-        + [lambda: trash_folder(car, by=alice_actor)]
+        [partial(put, f"{n}.txt", car, alice_actor) for n in range(6)] + [lambda: trash_folder(car, by=alice_actor)]
     )
     assert not Document.objects.live().filter(folder__trash__isnull=False).exists()
     stray = Document.objects.live().filter(folder=car)

@@ -62,12 +62,14 @@ class VaultMachine(RuleBasedStateMachine):
     def _folder(self, who: int, data: st.DataObject) -> Folder | None:
         rows = self._in_order(Folder.objects.live().filter(user=self.people[who]))
         at = data.draw(st.integers(0, 9))
-        return [None, *rows][at % (len(rows) + 1)]
+        chosen: Folder | None = [None, *rows][at % (len(rows) + 1)]
+        return chosen
 
     def _document(self, who: int, data: st.DataObject) -> Document | None:
         rows = self._in_order(Document.objects.live().filter(user=self.people[who]))
         at = data.draw(st.integers(0, 9))
-        return rows[at % len(rows)] if rows else None
+        chosen: Document | None = rows[at % len(rows)] if rows else None
+        return chosen
 
     @rule(who=WHO, name=NAMES, data=st.data())
     def make_folder(self, who: int, name: str, data: st.DataObject) -> None:
@@ -86,9 +88,7 @@ class VaultMachine(RuleBasedStateMachine):
         document = Document.objects.create(
             user=person, folder=place, name=name, name_key=name_key(name), object_key=key, size_bytes=size
         )
-        version = Version.objects.create(
-            document=document, number=1, object_key=key, size_bytes=size, sha256="0" * 64
-        )
+        version = Version.objects.create(document=document, number=1, object_key=key, size_bytes=size, sha256="0" * 64)
         Document.objects.filter(pk=document.pk).update(current_version=version)
         Quota.objects.filter(user=person).update(used_bytes=Quota.objects.get(user=person).used_bytes + size)
         self.model[document.pk] = Counted(who, size)
@@ -124,11 +124,7 @@ class VaultMachine(RuleBasedStateMachine):
     def throw_a_folder_away(self, who: int, data: st.DataObject) -> None:
         folder = self._folder(who, data)
         if folder is not None:
-            below = (
-                Document.objects.live()
-                .filter(folder__path__contains=[folder.pk])
-                .values_list("pk", flat=True)
-            )
+            below = Document.objects.live().filter(folder__path__contains=[folder.pk]).values_list("pk", flat=True)
             gone = list(below)
             trash_verbs.trash_folder(folder, by=self.actors[who])
             for key in gone:
@@ -194,11 +190,11 @@ LIMITS = settings(
 @pytest.mark.django_db
 @pytest.mark.timeout(300)
 def test_any_order_of_acts_leaves_the_vault_whole(db: None) -> None:
-    run_state_machine_as_test(VaultMachine, settings=LIMITS)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(VaultMachine, settings=LIMITS)
 
 
 @pytest.mark.soak
 @pytest.mark.django_db
 @pytest.mark.timeout(3600)
 def test_a_thousand_orders_of_acts_leave_the_vault_whole(db: None) -> None:
-    run_state_machine_as_test(VaultMachine, settings=settings(LIMITS, max_examples=1000))  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(VaultMachine, settings=settings(LIMITS, max_examples=1000))

@@ -37,7 +37,7 @@ def document(request: PersonRequest, document_id: UUID) -> HttpResponse:
         version.document = item
         audit.record_reading(audit.Verb.DOCUMENT_VIEWED, version, by=request.actor)
     level = access.level_on_document(request.actor, item) or Level.VIEW
-    context = {
+    context: dict[str, object] = {
         "item": item,
         "version": version,
         "version_count": item.versions.count(),

@@ -104,9 +104,7 @@ def places_to_pick(request: PersonRequest) -> list[tuple[Folder, str]]:
         rows = rows.filter(name_key__contains=name_key(words))
     folders = list(rows.order_by("name_key", "id")[:PICK_LIMIT])
     paths = paths_of(folders)
-    return sorted(
-        ((f, paths[f.pk]) for f in folders), key=lambda pair: (pair[1].casefold(), pair[0].name_key)
-    )
+    return sorted(((f, paths[f.pk]) for f in folders), key=lambda pair: (pair[1].casefold(), pair[0].name_key))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -128,9 +126,7 @@ def make_folder(request: PersonRequest) -> HttpResponse:
             form.is_valid()
             form.add_error("name", error.message)
     context = {"form": form, "folder": parent}
-    return show(
-        request, "documents/make_folder.html", context, status=422 if form.errors else 200, page="base.html"
-    )
+    return show(request, "documents/make_folder.html", context, status=422 if form.errors else 200, page="base.html")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -76,11 +76,7 @@ def recent(request: PersonRequest) -> HttpResponse:
 @require_safe
 def starred(request: PersonRequest) -> HttpResponse:
     """What the person wants at hand."""
-    rows = (
-        access.visible_documents(request.actor)
-        .filter(stars__user=request.actor.user)
-        .select_related("folder")
-    )
+    rows = access.visible_documents(request.actor).filter(stars__user=request.actor.user).select_related("folder")
     try:
         page = page_of(
             with_topics(rows, request.actor),

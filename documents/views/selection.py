@@ -29,9 +29,7 @@ def selection(request: PersonRequest) -> HttpResponseBase:
     if act is None:
         raise BadRequest(_("Choose what to do."))
     if not request.POST.getlist("document") and not request.POST.getlist("folder"):
-        return show(
-            request, "documents/nothing_chosen.html", {"back": back_to(request, reverse("files"))}, status=422
-        )
+        return show(request, "documents/nothing_chosen.html", {"back": back_to(request, reverse("files"))}, status=422)
     return act(request)
 
 
@@ -110,14 +108,9 @@ def _trash(request: PersonRequest) -> HttpResponseBase:
     documents, folders = chosen(request, Level.OWN)
     entries = trash_items(documents, folders, by=request.actor)
     count = _count(documents, folders)
-    message = (
-        ngettext("%(count)d thing is in the trash.", "%(count)d things are in the trash.", count["count"])
-        % count
-    )
+    message = ngettext("%(count)d thing is in the trash.", "%(count)d things are in the trash.", count["count"]) % count
     undo = "&".join(f"entry={entry.pk}" for entry in entries)
-    return done(
-        request, message, to=back_to(request, reverse("files")), undo_url=f"{reverse('undo_trash')}?{undo}"
-    )
+    return done(request, message, to=back_to(request, reverse("files")), undo_url=f"{reverse('undo_trash')}?{undo}")
 
 
 def _download(request: PersonRequest) -> HttpResponseBase:

@@ -19,11 +19,7 @@ def space(request: PersonRequest) -> HttpResponse:
     """Kept, in the trash, under way and free; and the largest documents."""
     quota = Quota.objects.get(user=request.actor.user)
     in_trash = access.own_trash(request.actor).aggregate(total=Sum("size_bytes"))["total"] or 0
-    largest = (
-        access.visible_documents(request.actor, Level.OWN)
-        .select_related("folder")
-        .order_by("-size_bytes", "id")
-    )
+    largest = access.visible_documents(request.actor, Level.OWN).select_related("folder").order_by("-size_bytes", "id")
     context = {
         "quota": quota,
         "in_trash": in_trash,

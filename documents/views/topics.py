@@ -42,9 +42,7 @@ def topic(request: PersonRequest, topic_id: UUID) -> HttpResponse:
     """The documents under one topic."""
     item = access.fetch_topic(request.actor, topic_id)
     sort, after = sort_of(request.GET), request.GET.get("after", "")
-    rows = (
-        access.visible_documents(request.actor).filter(document_topics__topic=item).select_related("folder")
-    )
+    rows = access.visible_documents(request.actor).filter(document_topics__topic=item).select_related("folder")
     try:
         page = page_of(with_topics(rows, request.actor), SORTS[sort], after=after, size=size_of(request.GET))
     except BadCursor:
@@ -70,9 +68,7 @@ def make_topic(request: PersonRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         is_system = "is_system" in request.POST and request.actor.is_admin
         try:
-            row = make(
-                form.cleaned_data["name"], form.cleaned_data["colour"], by=request.actor, is_system=is_system
-            )
+            row = make(form.cleaned_data["name"], form.cleaned_data["colour"], by=request.actor, is_system=is_system)
         except Refused as error:
             form.add_error("name", error.message)
         else:

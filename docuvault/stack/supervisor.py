@@ -135,9 +135,7 @@ class Supervisor:
             if waiting:
                 self.rest(0.03)
 
-    def run_once(
-        self, command: Sequence[str], environment: dict[str, str], cwd: Path, name: str
-    ) -> list[str]:
+    def run_once(self, command: Sequence[str], environment: dict[str, str], cwd: Path, name: str) -> list[str]:
         """Run a command to its end; answers the lines it printed. Raises StackError."""
         out_read, out_write = os.pipe()
         process = spawn(command, env=environment, cwd=cwd, output=out_write)

@@ -27,9 +27,7 @@ class Worker:
         """The schema is there already."""
 
     def spawn(self, output: int | None = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-        return spawn(
-            [sys.executable, "manage.py", "qcluster"], env=self.environment, cwd=CHECKOUT, output=output
-        )
+        return spawn([sys.executable, "manage.py", "qcluster"], env=self.environment, cwd=CHECKOUT, output=output)
 
     def is_ready(self) -> bool:
         """Its heartbeat is a part of /health, which the web part waits for."""

@@ -59,13 +59,11 @@ def build(data: st.DataObject) -> World:
         if trash is None and data.draw(st.integers(0, 5)) == 0:
             trash = TrashEntry.objects.create(user=owner, kind="document", name=f"D{n}")
         world.documents.append(
-            Document.objects.create(
-                user=owner, folder=place, name=f"D{n}", name_key=name_key(f"D{n}"), trash=trash
-            )
+            Document.objects.create(user=owner, folder=place, name=f"D{n}", name_key=name_key(f"D{n}"), trash=trash)
         )
     seen = set()
     for _ in range(data.draw(st.integers(0, 7))):
-        item = data.draw(st.sampled_from([*world.folders, *world.documents]))
+        item: Folder | Document = data.draw(st.sampled_from([*world.folders, *world.documents]))  # type: ignore[assignment]
         to_group = data.draw(st.booleans())
         person = data.draw(st.sampled_from(world.people))
         key = (item.pk, "group" if to_group else person.pk)
@@ -80,9 +78,7 @@ def build(data: st.DataObject) -> World:
                 group=group if to_group else None,
                 shared_by=item.user,
                 level=data.draw(st.sampled_from(LEVELS)),
-                expires_at=data.draw(
-                    st.sampled_from([None, now() + timedelta(days=1), now() - timedelta(seconds=1)])
-                ),
+                expires_at=data.draw(st.sampled_from([None, now() + timedelta(days=1), now() - timedelta(seconds=1)])),
             )
         )
     if data.draw(st.integers(0, 4)) == 0:
@@ -133,9 +129,7 @@ def test_set_single_answer_and_naive_rules_agree(data: st.DataObject) -> None:
                 for document in world.documents:
                     expected = naive_level(world, person, document)
                     assert (access.level_on_document(actor, document) or 0) == expected
-                    assert (document.pk in seen_documents) == (
-                        expected >= level and document.trash_id is None
-                    )
+                    assert (document.pk in seen_documents) == (expected >= level and document.trash_id is None)
                 for folder in world.folders:
                     expected = naive_level(world, person, folder)
                     assert (access.level_on_folder(actor, folder) or 0) == expected
@@ -156,18 +150,14 @@ def test_what_may_not_be_known_looks_like_what_does_not_exist(paper: Document, b
             access.fetch_document(bob_actor, key)
 
 
-def test_what_is_seen_but_not_allowed_is_told_so(
-    paper: Document, alice: User, bob: User, bob_actor: Actor
-) -> None:
+def test_what_is_seen_but_not_allowed_is_told_so(paper: Document, alice: User, bob: User, bob_actor: Actor) -> None:
     Share.objects.create(document=paper, recipient=bob, shared_by=alice, level=Level.VIEW)
     assert access.fetch_document(bob_actor, paper.pk) == paper
     with pytest.raises(NotAllowed):
         access.fetch_document(bob_actor, paper.pk, Level.EDIT)
 
 
-def test_of_many_one_that_is_hidden_hides_all(
-    paper: Document, alice_actor: Actor, bob: User, bob_actor: Actor
-) -> None:
+def test_of_many_one_that_is_hidden_hides_all(paper: Document, alice_actor: Actor, bob: User, bob_actor: Actor) -> None:
     own = Document.objects.create(user=bob, name="Own", name_key="own")
     assert access.fetch_documents(bob_actor, [own.pk]) == [own]
     with pytest.raises(NotVisible):
@@ -180,9 +170,7 @@ def test_an_admin_reads_nobodys_papers(paper: Document, admin_actor: Actor) -> N
         access.fetch_document(admin_actor, paper.pk)
 
 
-def test_leaving_the_group_ends_access_at_once(
-    paper: Document, alice: User, gina: User, gina_actor: Actor
-) -> None:
+def test_leaving_the_group_ends_access_at_once(paper: Document, alice: User, gina: User, gina_actor: Actor) -> None:
     group = Group.objects.get(name="Family")
     Share.objects.create(document=paper, group=group, shared_by=alice, level=Level.VIEW)
     assert access.fetch_document(gina_actor, paper.pk) == paper

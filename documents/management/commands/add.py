@@ -1,7 +1,6 @@
 """`manage.py add PATH… --owner HANDLE`: files and folders from this machine's disk into a vault."""
 
 import hashlib
-import os
 import stat
 import sys
 from argparse import ArgumentParser
@@ -50,9 +49,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("paths", nargs="+", metavar="PATH", help="a file, or a folder with all in it")
         parser.add_argument("--owner", required=True, metavar="HANDLE", help="whose vault")
-        parser.add_argument(
-            "--folder", default="", metavar="A/B", help="where in the vault (made if missing)"
-        )
+        parser.add_argument("--folder", default="", metavar="A/B", help="where in the vault (made if missing)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         owner = User.objects.filter(handle__iexact=options["owner"], is_active=True).first()
@@ -71,9 +68,7 @@ class Command(BaseCommand):
             raise CommandError(f"--folder: {error.message}")
         except StoreUnavailable as error:
             self.tell(report)
-            raise CommandError(
-                f"The vault cannot reach its storage: {error}. Run the same command again later."
-            )
+            raise CommandError(f"The vault cannot reach its storage: {error}. Run the same command again later.")
         except KeyboardInterrupt:
             self.tell(report)
             raise CommandError("Stopped. What came in stays; run the same command again for the rest.")
@@ -103,8 +98,8 @@ def walk(path: Path, directories: list[str], report: Report) -> Iterator[Item]:
         if stat.S_ISREG(status.st_mode):
             yield Item(path, tuple(directories), status.st_size)
         elif stat.S_ISDIR(status.st_mode):
-            for child in sorted(os.listdir(path)):
-                yield from walk(path / child, [*directories, path.resolve().name], report)
+            for child in sorted(path.iterdir()):
+                yield from walk(child, [*directories, path.resolve().name], report)
         else:
             report.refused.append((str(path), "neither a file nor a folder (a link or a device)"))
     except OSError as error:

@@ -83,9 +83,7 @@ class Command(BaseCommand):
             ("Travel", {"group": group}, Level.VIEW),
         ):
             folder = Folder.objects.live().get(user=alice, parent=None, name_key=name_key(name))
-            Share.objects.get_or_create(
-                folder=folder, **receiver, defaults={"shared_by": alice, "level": level}
-            )
+            Share.objects.get_or_create(folder=folder, **receiver, defaults={"shared_by": alice, "level": level})
 
 
 def topic(name: str, colour: str, actor: Actor) -> Topic:

@@ -71,11 +71,7 @@ def collect_static_files() -> None:
     """Gather them anew when one of them changed."""
     stamp = Path(settings.STATIC_ROOT).with_name("static.digest")
     digest = static_files_digest()
-    if (
-        stamp.is_file()
-        and stamp.read_text() == digest
-        and (Path(settings.STATIC_ROOT) / "staticfiles.json").is_file()
-    ):
+    if stamp.is_file() and stamp.read_text() == digest and (Path(settings.STATIC_ROOT) / "staticfiles.json").is_file():
         return
     stamp.unlink(missing_ok=True)
     call_command("collectstatic", interactive=False, clear=True, verbosity=0)

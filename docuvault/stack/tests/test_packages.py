@@ -80,8 +80,6 @@ def test_a_failed_installation_is_told_and_tried_again(
 
 
 def test_a_python_that_is_too_old_is_named_before_anything_is_done() -> None:
-    done = subprocess.run(
-        ["make", "run", "PYTHON="], cwd=CHECKOUT, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(["make", "run", "PYTHON="], cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "needs Python 3.11" in done.stderr

@@ -74,9 +74,7 @@ def test_a_port_that_cannot_be_is_told_in_one_line(stack: RunningStack, tmp_path
     assert not (tmp_path / "other").exists()
 
 
-def test_a_data_folder_that_cannot_be_written_is_told_in_one_line(
-    stack: RunningStack, tmp_path: Path
-) -> None:
+def test_a_data_folder_that_cannot_be_written_is_told_in_one_line(stack: RunningStack, tmp_path: Path) -> None:
     (tmp_path / "a file").write_text("not a folder")
     done = stack.command("run", DOCUVAULT_DATA=str(tmp_path / "a file" / "data"), PORT="1")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
@@ -97,9 +95,7 @@ def test_no_secret_stands_on_a_command_line_and_the_running_parts_get_only_what_
     stack: RunningStack,
 ) -> None:
     kept = stack.settings()
-    secrets = [
-        kept[name] for name in ("DOCUVAULT_SECRET_KEY", "DOCUVAULT_MASTER_KEYS", "S3_SECRET_ACCESS_KEY")
-    ]
+    secrets = [kept[name] for name in ("DOCUVAULT_SECRET_KEY", "DOCUVAULT_MASTER_KEYS", "S3_SECRET_ACCESS_KEY")]
     secrets += [path.read_text() for path in stack.data.glob("postgres/*.password")]
     assert len(secrets) == 6
     for pid in stack.everybody():
