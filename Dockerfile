@@ -17,6 +17,7 @@ RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin docu
 ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    MALLOC_ARENA_MAX=2 \
     DJANGO_SETTINGS_MODULE=docuvault.settings \
     DOCUVAULT_BIND=0.0.0.0 \
     DOCUVAULT_DATA=/data \

@@ -41,7 +41,8 @@ class Web:
     def __init__(self, configuration: Configuration, environment: Mapping[str, str]) -> None:
         self.bind, self.port = configuration.bind, configuration.port
         self.host_name = urlsplit(configuration.base_url).netloc
-        self.environment = {"DOCUVAULT_DB_POOL_SIZE": "20", **environment}
+        # Few arenas: with many threads glibc otherwise keeps a heap of freed memory for each.
+        self.environment = {"DOCUVAULT_DB_POOL_SIZE": "20", "MALLOC_ARENA_MAX": "2", **environment}
 
     @property
     def address(self) -> str:

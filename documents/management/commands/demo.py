@@ -12,9 +12,9 @@ from accounts.models import Group, Membership, User
 from documents.actions.documents import star_document
 from documents.actions.folders import ensure_folder_path
 from documents.actions.topics import make_topic, tag_documents
+from documents.management.papers import TOPICS, household, pdf
 from documents.models import Document, Folder, Topic
 from documents.names import name_key
-from documents.papers import TOPICS, household, pdf
 from documents.uploads import store_stream
 from sharing.access import Level
 from sharing.models import Share

@@ -81,6 +81,27 @@ def test_a_data_folder_that_cannot_be_written_is_told_in_one_line(stack: Running
     assert "Cannot write to" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"DOCUVAULT_SECRET_KEY": "short"}, "DOCUVAULT_SECRET_KEY is weak"),
+        ({"DOCUVAULT_SIGNUP": "perhaps"}, "DOCUVAULT_SIGNUP must be"),
+        ({"DOCUVAULT_BASE_URL": "ftp://vault"}, "DOCUVAULT_BASE_URL must be"),
+        ({"DOCUVAULT_ADMIN_EMAIL": "a@b.test", "DOCUVAULT_ADMIN_PASSWORD": "short"}, "first admin was not made"),
+        ({"DATABASE_URL": "postgres://u:p@127.0.0.1:1/d"}, "The database does not answer"),
+        ({"S3_ENDPOINT_URL": "http://127.0.0.1:1"}, "S3_ENDPOINT_URL needs"),
+        ({"DOCUVAULT_PG_BIN": "/nowhere"}, "holds no initdb"),
+    ],
+)
+def test_settings_that_cannot_be_are_told_in_one_line(tmp_path: Path, settings: dict[str, str], words: str) -> None:
+    other = RunningStack(tmp_path / "data")
+    done = other.command("run", **settings)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert words in done.stderr
+    assert other.parts() == {}
+
+
 def test_secrets_are_readable_by_their_owner_alone(stack: RunningStack) -> None:
     data = stack.data
     for path in [data / "secrets.env", data / "run" / "stack.env", *data.glob("postgres/*.password")]:
