@@ -94,11 +94,12 @@ def end_group(pgid: int, *, patience: float = 3.0) -> None:
 
 
 def started_at(pid: int) -> str | None:
-    """When a process began, in the kernel's ticks: with the pid it names one process for good."""
+    """When a living process began, in the kernel's ticks: with the pid it names one process for good."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
         return None
+    return None if fields[0] == "Z" else fields[19]
 
 
 def sessions() -> dict[int, list[int]]:

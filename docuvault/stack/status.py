@@ -63,7 +63,7 @@ def stop(environ: Mapping[str, str]) -> int:
         return 1
     os.kill(supervisor.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_LIMIT
-    while record.is_held():
+    while record.is_held() or supervisor.is_alive:
         if time.monotonic() > deadline:
             print(f"The stack (pid {supervisor.pid}) has not ended after {STOP_LIMIT:.0f} s.")
             return 1

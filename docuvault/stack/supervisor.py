@@ -18,8 +18,6 @@ from docuvault.stack.process import StackError, end, end_group, spawn
 from docuvault.stack.record import SUPERVISOR, Record
 
 LONGEST_WAIT = 15.0
-# Refused by us, in words for a person, rather than fallen over.
-REFUSAL = re.compile(r"(?:CommandError|django\.core\.exceptions\.ImproperlyConfigured): (.+)")
 CALM_AFTER = 30.0  # a part that lived this long starts anew without waiting
 
 
@@ -158,9 +156,8 @@ class Supervisor:
             self.record.forget(name)
         thread.join(2)
         if process.returncode:
-            refusal = REFUSAL.match(lines[-1]) if lines else None
-            if refusal:
-                raise StackError(refusal.group(1))
+            if len(lines) == 1:  # refused by us, in words for a person, rather than fallen over
+                raise StackError(lines[0].removeprefix("CommandError: "))
             for line in lines[-20:]:
                 say(name, line)
             raise StackError(f"{name} failed; what it said is above.")

@@ -45,7 +45,7 @@ def wait_for_database() -> None:
                 connection.ensure_connection()
         except OperationalError as error:
             if time.monotonic() > deadline:
-                raise CommandError(f"The database does not answer: {str(error).strip()}") from None
+                raise CommandError(f"The database does not answer: {str(error).splitlines()[0]}") from None
             time.sleep(0.2)
         else:
             return
