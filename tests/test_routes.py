@@ -1,0 +1,324 @@
+"""Every route for every kind of person has an expected answer, kept in one table that people can read (routes.txt).
+
+A new route without a row fails. After a wanted change `DOCUVAULT_WRITE_ROUTES=1 pytest tests/test_routes.py` writes the
+table anew: its diff is the change of rights, to be read before it is committed.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from accounts.actions import invite
+from accounts.actors import Actor
+from accounts.models import User
+from documents import uploads
+from documents.actions.folders import make_folder
+from documents.actions.topics import make_topic
+from documents.actions.trash import trash_document
+from documents.models import Document, Folder, Topic, TrashEntry, Upload
+from documents.uploads import store_stream
+from sharing import access
+from sharing.access import Level
+from sharing.models import Share
+
+TABLE = Path(__file__).with_name("routes.txt")
+PEOPLE = ("anonymous", "stranger", "reader", "owner", "admin")
+CANARY = "DVCANARY"
+ClientFor = Callable[[User], Client]
+
+
+@dataclass
+class World:
+    """One of everything, owned by Alice and named with a word that must never reach a stranger."""
+
+    people: dict[str, Client]
+    folder: Folder
+    document: Document
+    topic: Topic
+    entry: TrashEntry
+    upload: Upload
+    values: dict[str, str]
+
+
+def put(name: str, folder: Folder | None, by: Actor) -> Document:
+    return store_stream(name, iter([b"paper"]), folder, size_bound=5, by=by)
+
+
+@pytest.fixture
+def world(alice: User, bob: User, charlie: User, admin_person: User, client_for: ClientFor) -> World:
+    by = Actor.for_user(alice)
+    folder = make_folder(f"{CANARY}-folder", None, by=by)
+    Share.objects.create(folder=folder, recipient=bob, shared_by=alice, level=Level.VIEW)
+    document = put(f"{CANARY}-document.txt", folder, by)
+    topic = make_topic(f"{CANARY}-topic", "green", by=by)
+    entry = trash_document(put(f"{CANARY}-trash.txt", None, by), by=by)
+    upload = uploads.begin_upload(f"{CANARY}-upload.txt", 10, folder, by=by)
+    invitation, _link = invite("new@vault.test", "member", by=Actor.for_user(admin_person))
+    people = {
+        "anonymous": Client(),
+        "stranger": client_for(charlie),
+        "reader": client_for(bob),
+        "owner": client_for(alice),
+        "admin": client_for(admin_person),
+    }
+    values = {
+        "folder_id": str(folder.pk),
+        "document_id": str(document.pk),
+        "topic_id": str(topic.pk),
+        "entry_id": str(entry.pk),
+        "upload_id": str(upload.pk),
+        "invitation_id": str(invitation.pk),
+        "ticket": "forged",
+        "token": "unknown",
+        "key": "unknown",
+        "uidb36": "0",
+        "object_id": str(alice.pk),
+        "content_type_id": "1",
+        "app_label": "accounts",
+        "url": "no/such/page",
+    }
+    return World(people, folder, document, topic, entry, upload, values)
+
+
+def routes() -> Iterator[str]:
+    """The pattern of every address, in the order in which Django tries them."""
+
+    def below(patterns: list[Any], prefix: str) -> Iterator[str]:
+        for pattern in patterns:
+            route = prefix + str(pattern.pattern)
+            if isinstance(pattern, URLResolver):
+                yield from below(pattern.url_patterns, route)
+            else:
+                assert isinstance(pattern, URLPattern)
+                yield route
+
+    yield from below(get_resolver().url_patterns, "/")
+
+
+def address(route: str, values: dict[str, str]) -> str:
+    """A route with its parameters filled in."""
+    route = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: values[found[1]], route)
+    route = re.sub(r"\(\?P<(\w+)>[^)]*\)", lambda found: values[found[1]], route)
+    return route.replace("^", "").replace("$", "")
+
+
+def body(route: str, world: World) -> dict[str, str]:
+    """What a form would send to make the owner's request succeed."""
+    document, folder = str(world.document.pk), str(world.folder.pk)
+    known = {
+        "/folders/new/": {"name": "New", "parent": folder},
+        "/selection/": {"action": "trash", "document": document},
+        "/topics/new/": {"name": "New", "colour": "red"},
+    }
+    if route in known:
+        return known[route]
+    if route.endswith(("/rename/", "topic_id>/change/")):
+        return {"name": "Renamed", "colour": "red"}
+    if route.endswith("/move/"):
+        return {"to": ""}
+    return {}
+
+
+def fresh(client: Client) -> Client:
+    """The same session in another browser: signing out in one cell must not empty the next."""
+    copy = Client()
+    copy.cookies.load(client.cookies.output(header="", sep=";"))
+    return copy
+
+
+def ask(client: Client, method: str, path: str, fields: dict[str, str]) -> Any:
+    """The answer, with what it did undone."""
+    client = fresh(client)
+    with transaction.atomic():
+        if method == "GET":
+            response = client.get(path, HTTP_ACCEPT="text/html")
+        else:
+            response = client.post(path, fields, HTTP_ACCEPT="text/html")
+        if response.streaming:
+            b"".join(response.streaming_content)
+        transaction.set_rollback(True)
+    return response
+
+
+def rows(world: World) -> list[str]:
+    """The table as it is: a line for each route and method, a column for each kind of person."""
+    lines = []
+    for route in routes():
+        for method in ("GET", "POST"):
+            answers = [
+                str(ask(world.people[person], method, address(route, world.values), body(route, world)).status_code)
+                for person in PEOPLE
+            ]
+            lines.append(f"{method:5}{route:76}" + "".join(f"{answer:11}" for answer in answers).rstrip())
+    return lines
+
+
+def test_every_route_answers_every_person_as_the_table_says(world: World) -> None:
+    head = f"{'':5}{'route':76}" + "".join(f"{person:11}" for person in PEOPLE).rstrip()
+    found = [head, *rows(world)]
+    if os.environ.get("DOCUVAULT_WRITE_ROUTES"):
+        TABLE.write_text("\n".join(found) + "\n")
+    assert "\n".join(found) == TABLE.read_text().rstrip()
+    assert not any("500" in line.split()[2:] for line in found[1:])
+
+
+OPEN = {
+    "/health", "/icons.svg", "/jsi18n/", "/account/login/", "/account/signup/", "/account/inactive/",
+    "/account/confirm-email/", "/^account/confirm-email/(?P<key>[-:\\w]+)/$", "/account/password/reset/",
+    "/account/password/reset/done/", "/^account/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
+    "/account/password/reset/key/done/", "/join/<str:token>/",
+}  # fmt: skip
+
+
+def test_what_strangers_from_the_street_may_open_is_exactly_this(world: World) -> None:
+    lines = [line.split() for line in TABLE.read_text().splitlines()[1:]]
+    opened = {route for method, route, anonymous, *_rest in lines if method == "GET" and anonymous in {"200", "404"}}
+    opened |= {"/health"}  # 503 here, where no worker runs
+    assert opened - {"/admin/(?P<url>.*)$"} == OPEN
+
+
+OWNED = (
+    "documents", "versions", "folders", "topics", "document_topics", "trash_entries", "uploads", "quotas", "users",
+    "shares", "stars", "invitations",
+)  # fmt: skip
+
+
+def fingerprint() -> str:
+    """Everything that people own, as one digest."""
+    digest = hashlib.sha256()
+    with connection.cursor() as cursor:
+        for table in OWNED:
+            cursor.execute(f"SELECT coalesce(string_agg(t::text, '|' ORDER BY t::text), '') FROM {table} t")
+            digest.update(str(cursor.fetchone()).encode())
+    return digest.hexdigest()
+
+
+def test_those_who_may_not_know_learn_nothing_and_change_nothing(world: World) -> None:
+    before = fingerprint()
+    for route in routes():
+        for person in ("anonymous", "stranger", "admin"):
+            if person == "admin" and route.startswith("/admin/"):
+                continue
+            for method in ("GET", "POST"):
+                path, fields = address(route, world.values), body(route, world)
+                if route == "/folders/new/" and person == "stranger":
+                    fields = {"name": "New"}  # his own
+                makes_own = route in {"/folders/new/", "/topics/new/"} and method == "POST"
+                with transaction.atomic():
+                    client = fresh(world.people[person])
+                    response = client.get(path) if method == "GET" else client.post(path, fields)
+                    text = b"" if response.streaming else response.content
+                    assert CANARY.encode() not in text, (person, method, route)
+                    assert CANARY not in str(response.headers), (person, method, route)
+                    if not makes_own and person != "admin" and "account" not in route:
+                        assert fingerprint() == before, (person, method, route)
+                    transaction.set_rollback(True)
+
+
+def test_what_is_not_there_and_what_is_not_yours_look_the_same(world: World) -> None:
+    absent = "00000000-0000-4000-8000-000000000000"
+    ids = ("folder_id", "document_id", "topic_id", "entry_id", "upload_id")
+    nothing = {**world.values, **dict.fromkeys(ids, absent)}
+    for route in routes():
+        if "_id>" not in route or route.startswith("/admin/"):
+            continue
+        for method in ("GET", "POST"):
+            theirs = ask(world.people["stranger"], method, address(route, world.values), body(route, world))
+            missing = ask(world.people["stranger"], method, address(route, nothing), body(route, world))
+            assert theirs.status_code == missing.status_code, route
+            assert len(theirs.content) == len(missing.content), route
+
+
+def test_the_checks_have_teeth(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the rules away, every route that names an object lets the stranger through: so they are what stops him."""
+    monkeypatch.setattr(access, "level_on_document", lambda actor, document: Level.OWN)
+    monkeypatch.setattr(access, "level_on_folder", lambda actor, folder: Level.OWN)
+    monkeypatch.setattr(access, "visible_documents", lambda actor, at_least=Level.VIEW: Document.objects.live())
+    monkeypatch.setattr(access, "visible_folders", lambda actor, at_least=Level.VIEW: Folder.objects.live())
+    monkeypatch.setattr(access, "visible_topics", lambda actor: Topic.objects.all())
+    monkeypatch.setattr(access, "own_trash", lambda actor: TrashEntry.objects.all())
+    monkeypatch.setattr(access, "own_uploads", lambda actor: Upload.objects.all())
+    without_teeth = []
+    for route in routes():
+        if not re.search(r"<uuid:(folder|document|topic|entry|upload)_id>", route):
+            continue
+        answers = {
+            ask(world.people["stranger"], method, address(route, world.values), body(route, world)).status_code
+            for method in ("GET", "POST")
+        }
+        if answers <= {404, 405}:
+            without_teeth.append(route)
+    assert without_teeth == []
+
+
+def test_a_change_needs_the_token_of_its_page(world: World, alice: User) -> None:
+    before = fingerprint()
+    for route in routes():
+        path = address(route, world.values)
+        strict = Client(enforce_csrf_checks=True)
+        strict.cookies = fresh(world.people["owner"]).cookies
+        status = strict.post(path, body(route, world)).status_code
+        # An unknown address is told before the token is asked for.
+        assert status in {403, 405} or (status == 404 and "unknown" in path), (route, status)
+    assert fingerprint() == before
+
+
+CACHED = {"/icons.svg"}
+
+
+def test_every_answer_carries_its_headers(world: World) -> None:
+    for route in routes():
+        for person in ("anonymous", "owner", "admin"):
+            response = fresh(world.people[person]).get(address(route, world.values), HTTP_ACCEPT="text/html")
+            headers = response.headers
+            policy = headers.get("Content-Security-Policy", "")
+            assert "default-src 'none'" in policy, (route, person)
+            assert "unsafe" not in policy, (route, person)
+            assert headers.get("X-Content-Type-Options") == "nosniff", (route, person)
+            assert headers.get("Referrer-Policy") in {"same-origin", "no-referrer"}, (route, person)
+            assert headers.get("Cross-Origin-Opener-Policy") == "same-origin", (route, person)
+            assert headers.get("X-Frame-Options") == "DENY", (route, person)
+            if route not in CACHED:
+                assert "no-store" in headers.get("Cache-Control", ""), (route, person)
+            if response.streaming:
+                b"".join(response.streaming_content)  # type: ignore[arg-type]
+
+
+def test_a_file_sent_to_any_other_address_is_refused_and_kept_nowhere(world: World) -> None:
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    from documents.storage import store
+
+    before = {item.key for item in store().objects()}
+    for route in routes():
+        for person in ("anonymous", "owner", "admin"):
+            path = address(route, world.values)
+            if route == "/uploads/<uuid:upload_id>/":
+                continue  # takes bytes by PATCH alone, which its own tests send
+            with transaction.atomic():
+                file = SimpleUploadedFile("x.bin", b"x" * 100)
+                response = fresh(world.people[person]).post(path, {"files": file, **body(route, world)})
+                assert response.status_code < 500, (route, person)
+                transaction.set_rollback(True)
+    assert {item.key for item in store().objects()} == before
+
+
+def test_an_unknown_host_is_refused(world: World) -> None:
+    assert world.people["owner"].get(reverse("files"), HTTP_HOST="evil.example").status_code == 400
+    forged = world.people["owner"].get(reverse("files"), HTTP_X_FORWARDED_HOST="evil.example")
+    assert forged.status_code == 200
+    assert b"evil.example" not in forged.content
+
+
+def test_private_pages_with_a_pretty_ending_do_not_exist(world: World) -> None:
+    for ending in ("x.css", ";x.js", "%0Ax.css", "x.jpg"):
+        assert world.people["owner"].get(f"/documents/{world.document.pk}/{ending}").status_code == 404
