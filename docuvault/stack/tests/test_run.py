@@ -17,7 +17,7 @@ from docuvault.stack.configuration import CHECKOUT, OURS
 from docuvault.stack.process import family
 from docuvault.stack.tests.running import ADMIN_PASSWORD, RunningStack, survivors, until
 
-pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 PARTS = ("store", "postgres", "worker", "web")
 
 
