@@ -113,6 +113,7 @@ class Postgres:
     noise = re.compile(
         r" LOG:  (starting|listening|database system (is|was shut)|received|aborting|background|shutting"
         r"|checkpoint)"
+        r"| FATAL:  the database system is (starting up|not yet accepting)"  # we ask until it is
     )
 
     def __init__(self, data: Path, *, durable: bool = True, may_create_databases: bool = False) -> None:
