@@ -143,3 +143,11 @@ def forget_finished() -> int:
     """Remove the rows of jobs that ended well some time ago."""
     old = JobRun.objects.filter(state=JobState.DONE, finished_at__lt=now() - KEEP_FINISHED)
     return old.delete()[0]
+
+
+def begin_recurring(name: str) -> None:
+    """What a schedule calls: ask for the job, unless the one before is still waiting or running."""
+    with transaction.atomic():
+        alive = JobRun.objects.filter(task=name, state__in=[JobState.WAITING, JobState.RUNNING])
+        if not alive.filter(created_at__gt=now() - timedelta(days=1)).exists():
+            enqueue(name)

@@ -309,8 +309,11 @@ class ObjectStore:
 
     def list_multipart(self) -> list[tuple[str, str, datetime]]:
         """Multipart uploads under way: key, id, begun at."""
-        with _told_in_our_words():
-            answer = self._client.list_multipart_uploads(Bucket=self.bucket)
+        try:
+            with _told_in_our_words():
+                answer = self._client.list_multipart_uploads(Bucket=self.bucket)
+        except ObjectMissing:
+            return []  # how rclone answers before the first multipart upload since its start
         return [(u["Key"], u["UploadId"], u["Initiated"]) for u in answer.get("Uploads", [])]
 
     # --- the rest ---------------------------------------------------------------------------------------

@@ -4,16 +4,21 @@ import logging
 from datetime import timedelta
 from uuid import UUID
 
+from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 from django.db.models import F
 from django.utils.timezone import now
 
+from accounts import quota
 from accounts.actors import Actor
-from documents import uploads
+from accounts.models import Quota
+from documents import jobs, uploads
+from documents.actions.trash import purge_expired
 from documents.jobs import job
 from documents.models import PendingDeletion, Upload, UploadPiece, UploadState, Version
 from documents.storage import StoreError, store
 from sharing import audit
+from sharing.models import ReadingMark
 
 logger = logging.getLogger(__name__)
 
@@ -116,3 +121,37 @@ def _note_orphans(keys: list[str]) -> int:
         ignore_conflicts=True,
     )
     return len(orphans)
+
+
+@job()
+def purge_old_trash() -> None:
+    """Delete for good what has been in the trash for longer than the vault keeps it."""
+    while purge_expired(limit=200):
+        pass
+
+
+@job()
+def recount_quotas() -> None:
+    """Set every counter to what the rows say, and tell of each that had drifted."""
+    for user_id in list(Quota.objects.values_list("pk", flat=True)):
+        with transaction.atomic():
+            used, reserved = quota.recount(user_id)
+            if used or reserved:
+                audit.record(
+                    audit.Verb.QUOTA_RECOUNTED,
+                    by=Actor.job(),
+                    target_kind="user",
+                    target_id=user_id,
+                    owner=user_id,
+                    details={"used_bytes": used, "reserved_bytes": reserved},
+                )
+
+
+@job()
+def forget_old_rows() -> None:
+    """Remove rows that have done their work: finished jobs, ended uploads, dead sessions, old reading marks."""
+    jobs.forget_finished()
+    Session.objects.filter(expire_date__lt=now()).delete()
+    ended = [UploadState.DONE, UploadState.FAILED, UploadState.CANCELLED, UploadState.EXPIRED]
+    Upload.objects.filter(state__in=ended, updated_at__lt=now() - jobs.KEEP_FINISHED).delete()
+    ReadingMark.objects.filter(at__lt=now() - timedelta(days=1)).delete()

@@ -569,6 +569,16 @@ def cancel_upload(upload_id: UUID, *, by: Actor) -> None:
             _tell(audit.Verb.UPLOAD_CANCELLED, upload, by)
 
 
+def stop_upload(upload_id: UUID, *, by: Actor) -> bool:
+    """End anybody's upload, as an admin; answers whether it was still under way."""
+    access.require_admin(by)
+    with transaction.atomic():
+        upload = _close(upload_id, UploadState.CANCELLED, _("An admin has stopped it."))
+        if upload is not None:
+            _tell(audit.Verb.UPLOAD_CANCELLED, upload, by)
+    return upload is not None
+
+
 def expire_uploads(limit: int = 500) -> int:
     """End uploads past their deadline; answers how many."""
     late = Upload.objects.filter(
