@@ -157,8 +157,7 @@ def run_beside(environ: Mapping[str, str], *arguments: str) -> int:
         try:
             vault.start_services(supervisor)
             vault.prepare(supervisor)
-            for line in supervisor.run_once(command, vault.environment(), CHECKOUT, arguments[0]):
-                print(line)
+            supervisor.run_once(command, vault.environment(), CHECKOUT, arguments[0], output=1)
         except Stopping:
             return 130
     return 0

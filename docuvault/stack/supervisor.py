@@ -135,15 +135,25 @@ class Supervisor:
             if waiting:
                 self.rest(0.03)
 
-    def run_once(self, command: Sequence[str], environment: dict[str, str], cwd: Path, name: str) -> list[str]:
-        """Run a command to its end; answers the lines it printed. Raises StackError."""
-        out_read, out_write = os.pipe()
-        process = spawn(command, env=environment, cwd=cwd, output=out_write)
-        os.close(out_write)
+    def run_once(
+        self,
+        command: Sequence[str],
+        environment: dict[str, str],
+        cwd: Path,
+        name: str,
+        output: int | None = None,
+    ) -> list[str]:
+        """Run a command to its end; answers the lines it printed, unless `output` takes them.
+
+        Raises StackError.
+        """
+        reader, writer = os.pipe()
+        process = spawn(command, env=environment, cwd=cwd, output=writer if output is None else output)
+        os.close(writer)
         self.guard.watch(process.pid)
         self.record.note(name, process.pid)
         lines: list[str] = []
-        thread = threading.Thread(target=_collect, args=(out_read, lines), daemon=True)
+        thread = threading.Thread(target=_collect, args=(reader, lines), daemon=True)
         thread.start()
         try:
             while process.poll() is None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -31,8 +31,7 @@ class Command(BaseCommand):
         if is_schema_behind():
             call_command("migrate", interactive=False, verbosity=0)
         collect_static_files()
-        if "schedules" in get_commands():
-            call_command("schedules", verbosity=0, stdout=self.stdout)
+        call_command("schedules", verbosity=0)
         call_command("first_admin", stdout=self.stdout)
 
 
