@@ -144,12 +144,11 @@ def visible_events(actor: Actor) -> QuerySet[AuditEvent]:
 
 
 def events_of(actor: Actor, item: Document | Folder) -> QuerySet[AuditEvent]:
-    """The trail of one thing: its owner reads all of it, others what they did themselves."""
-    events = AuditEvent.objects.filter(target_id=str(item.pk)).order_by("-id")
-    user = actor.active_user
-    if user is None:
-        return events.none()
-    return events if item.user_id == user.pk else events.filter(actor_id=user.pk)
+    """The trail of one thing: its owner reads what concerns his vault, others what they did themselves.
+
+    What a recipient does for himself alone (a star, a topic of his own) concerns his own vault.
+    """
+    return visible_events(actor).filter(target_id=str(item.pk))
 
 
 # --- One thing ---------------------------------------------------------------------------------------------
@@ -157,8 +156,6 @@ def events_of(actor: Actor, item: Document | Folder) -> QuerySet[AuditEvent]:
 
 def level_on_document(actor: Actor, document: Document) -> Level | None:
     """How far the actor may go with this document; None where he may not know of it."""
-    if actor.kind is ActorKind.SYSTEM:
-        return Level.OWN
     user = actor.active_user
     if user is None:
         return None
@@ -175,8 +172,6 @@ def level_on_document(actor: Actor, document: Document) -> Level | None:
 
 def level_on_folder(actor: Actor, folder: Folder) -> Level | None:
     """How far the actor may go with this folder and what is in it."""
-    if actor.kind is ActorKind.SYSTEM:
-        return Level.OWN
     user = actor.active_user
     if user is None:
         return None

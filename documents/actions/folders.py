@@ -48,10 +48,22 @@ def ensure_folder_path(names: Sequence[str], parent: Folder | None, *, by: Actor
         return parent
     cleaned = [clean_name(name) for name in names]
     owner = owner_of_place(parent, by)
+    if (there := _at_path(owner.pk, parent, cleaned)) is not None:
+        return there
     lock_vault(owner.pk)
     place = _live_again(parent, by)
     for name in cleaned:
         place = _named(owner.pk, place, name) or _insert(name, owner.pk, place, by)
+    return place
+
+
+def _at_path(owner_id: UUID, parent: Folder | None, names: Sequence[str]) -> Folder | None:
+    """The folder at this path if all of it is there: most files of a dropped folder need no lock."""
+    place = parent
+    for name in names:
+        place = _named(owner_id, place, name)
+        if place is None:
+            return None
     return place
 
 
@@ -74,10 +86,20 @@ def rename_folder(folder: Folder, name: str, *, by: Actor) -> Folder:
 
 
 # One statement for the folder and all below it, live or thrown away.
-MOVE_PATHS = """
-    UPDATE folders SET path = %(prefix)s::uuid[] || path[%(depth)s:], updated_at = now()
+REBASE = """
+    UPDATE folders SET path = %(prefix)s::uuid[] || path[%(depth)s:]
     WHERE path @> ARRAY[%(folder)s]::uuid[]
 """
+
+
+def rebase(folder: Folder, parent: Folder | None) -> None:
+    """Put a folder and all below it under another parent; its `path` still tells where it was."""
+    Folder.objects.filter(pk=folder.pk).update(parent=parent)
+    above = parent.path if parent else []
+    with connection.cursor() as cursor:
+        cursor.execute(REBASE, {"prefix": above, "depth": folder.depth, "folder": folder.pk})
+    folder.parent = parent
+    folder.refresh_from_db(fields=["path"])
 
 
 @transaction.atomic
@@ -106,12 +128,10 @@ def move_folder(folder: Folder, to: Folder | None, *, by: Actor, keep_both: bool
         taken = set(Folder.objects.live().owned_by(folder.user_id).in_folder(to).values_list("name_key", flat=True))
         folder.name = free_name(folder.name, taken)
         folder.name_key = name_key(folder.name)
-    old_depth, source = folder.depth, folder.parent
+    source = folder.parent
     folder.parent = to
     folder.save(update_fields=["parent", "name", "name_key", "updated_at"])
-    with connection.cursor() as cursor:
-        cursor.execute(MOVE_PATHS, {"prefix": to.path if to else [], "depth": old_depth, "folder": folder.pk})
-    folder.refresh_from_db(fields=["path"])
+    rebase(folder, to)
     _tell(Verb.FOLDER_MOVED, folder, by, {"from": source.name if source else "", "to": to.name if to else ""})
     return folder
 

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from documents.actions.errors import NameTaken, Refused
+from documents.locks import lock_vault
 from documents.models import Document, DocumentTopic, Topic, TopicColour, TopicReason
 from documents.names import clean_name, name_key
 from sharing import access, audit
@@ -23,7 +24,7 @@ def make_topic(name: str, colour: str, *, by: Actor, is_system: bool = False) ->
         raise access.NotVisible
     name = clean_name(name)
     topic = Topic(user=None if is_system else by.user, name=name, name_key=name_key(name), colour=_colour(colour))
-    _save(topic)
+    _save(topic, is_new=True)
     _tell(Verb.TOPIC_MADE, topic, by)
     return topic
 
@@ -31,11 +32,11 @@ def make_topic(name: str, colour: str, *, by: Actor, is_system: bool = False) ->
 @transaction.atomic
 def change_topic(topic: Topic, name: str, colour: str, *, by: Actor) -> Topic:
     """Another name or colour. Raises InvalidName, NameTaken, NotVisible, NotAllowed."""
-    topic = access.fetch_topic(by, topic.pk, to_change=True)
+    topic = _held(topic, by, to_change=True)
     before = topic.name
     topic.name = clean_name(name)
     topic.name_key, topic.colour = name_key(topic.name), _colour(colour)
-    _save(topic)
+    _save(topic, is_new=False)
     _tell(Verb.TOPIC_CHANGED, topic, by, {"from": before, "colour": topic.colour})
     return topic
 
@@ -43,7 +44,7 @@ def change_topic(topic: Topic, name: str, colour: str, *, by: Actor) -> Topic:
 @transaction.atomic
 def delete_topic(topic: Topic, *, by: Actor) -> None:
     """Remove a topic; the documents stay, without it."""
-    topic = access.fetch_topic(by, topic.pk, to_change=True)
+    topic = _held(topic, by, to_change=True)
     _tell(Verb.TOPIC_DELETED, topic, by, {"documents": topic.document_topics.count()})
     topic.delete()
 
@@ -55,7 +56,7 @@ def tag_documents(documents: Sequence[Document], topic: Topic, *, by: Actor) -> 
     One's own topics go on everything one may see: nobody else sees them. Everybody's topics are
     part of the document and need the right to edit it.
     """
-    topic = access.fetch_topic(by, topic.pk)
+    topic = _held(topic, by)
     rows = _fetch(documents, topic, by)
     there = set(DocumentTopic.objects.filter(topic=topic, document__in=rows).values_list("document", flat=True))
     new = [row for row in rows if row.pk not in there]
@@ -70,7 +71,7 @@ def tag_documents(documents: Sequence[Document], topic: Topic, *, by: Actor) -> 
 @transaction.atomic
 def untag_documents(documents: Sequence[Document], topic: Topic, *, by: Actor) -> int:
     """Take a topic off documents; answers off how many."""
-    topic = access.fetch_topic(by, topic.pk)
+    topic = _held(topic, by)
     rows = _fetch(documents, topic, by)
     links = DocumentTopic.objects.filter(topic=topic, document__in=rows)
     there = set(links.values_list("document", flat=True))
@@ -79,9 +80,23 @@ def untag_documents(documents: Sequence[Document], topic: Topic, *, by: Actor) -
     return len(there)
 
 
+def _held(topic: Topic, by: Actor, *, to_change: bool = False) -> Topic:
+    """The topic, with nobody else changing it or its documents before this transaction ends.
+
+    Foreign keys are checked at the commit only: without the lock, what is put on a document while
+    its topic is deleted would fail there.
+    """
+    access.fetch_topic(by, topic.pk, to_change=to_change)
+    list(Topic.objects.select_for_update().filter(pk=topic.pk))
+    return access.fetch_topic(by, topic.pk, to_change=to_change)
+
+
 def _fetch(documents: Sequence[Document], topic: Topic, by: Actor) -> list[Document]:
-    level = Level.EDIT if topic.is_system else Level.VIEW
-    return access.fetch_documents(by, [document.pk for document in documents], level)
+    """The documents, which nobody purges before this transaction ends."""
+    level, ids = Level.EDIT if topic.is_system else Level.VIEW, [document.pk for document in documents]
+    for owner in sorted(access.owners_of(access.fetch_documents(by, ids, level))):
+        lock_vault(owner, is_shared=True)
+    return access.fetch_documents(by, ids, level)
 
 
 def _colour(colour: str) -> str:
@@ -90,10 +105,10 @@ def _colour(colour: str) -> str:
     return colour
 
 
-def _save(topic: Topic) -> None:
+def _save(topic: Topic, *, is_new: bool) -> None:
     try:
         with transaction.atomic():
-            topic.save()
+            topic.save(force_insert=is_new, force_update=not is_new)
     except IntegrityError as error:
         if "uq_topics_user_name" not in str(error):
             raise

@@ -6,56 +6,81 @@ restoring it brings back exactly its rows. Purging removes rows and notes the ob
 transaction; a job deletes the objects.
 """
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import groupby
+from typing import TypeVar
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Count, Sum
 from django.utils.timezone import now
 
 from accounts import quota
 from accounts.actors import Actor
 from documents import jobs
-from documents.actions.folders import ensure_folder_path
+from documents.actions.documents import fit_names, put_in_place
+from documents.actions.errors import Refused
+from documents.actions.folders import ensure_folder_path, rebase
 from documents.locks import lock_vault
 from documents.models import Document, EntryKind, Folder, PendingDeletion, TrashEntry, Upload, Version
-from documents.names import free_name, name_key
-from documents.uploads import next_free_name
+from documents.names import InvalidName, free_name, name_key
 from sharing import access, audit
 from sharing.access import Level
 from sharing.audit import Verb
 
+logger = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+# Documents in one transaction of emptying, and rows in one statement.
 PURGE_BATCH = 500
 
 
-def _place(folder: Folder | None) -> list[str]:
-    """The names of a folder's path, top first, itself included."""
-    if folder is None:
-        return []
-    names = dict(Folder.objects.filter(pk__in=folder.path).values_list("pk", "name"))
-    return [names[key] for key in folder.path if key in names]
+def trash_document(document: Document, *, by: Actor) -> TrashEntry:
+    """Into the trash. Raises NotVisible (also when it is there already) or NotAllowed."""
+    return trash_documents([document], by=by)[0]
 
 
 @transaction.atomic
-def trash_document(document: Document, *, by: Actor) -> TrashEntry:
-    """Into the trash. Raises NotVisible (also when it is there already) or NotAllowed."""
-    access.require_document(by, document, Level.OWN)
-    lock_vault(document.user_id)
-    document = access.fetch_document(by, document.pk, Level.OWN)
-    entry = TrashEntry.objects.create(
-        user_id=document.user_id,
-        kind=EntryKind.DOCUMENT,
-        name=document.name,
-        place=_place(document.folder),
-        document_count=1,
-        size_bytes=_bytes_of([document.pk]),
-        trashed_by=by.user,
+def trash_documents(documents: Sequence[Document], *, by: Actor) -> list[TrashEntry]:
+    """All of them into the trash, an entry for each, or none."""
+    wanted = [document.pk for document in documents]
+    for owner in sorted(access.owners_of(access.fetch_documents(by, wanted, Level.OWN))):
+        lock_vault(owner)
+    found = {row.pk: row for row in access.fetch_documents(by, wanted, Level.OWN)}
+    rows = [found[key] for key in dict.fromkeys(wanted)]
+    places = _places({row.folder_id for row in rows if row.folder_id})
+    kept = Version.objects.filter(document__in=rows).values_list("document").annotate(Sum("size_bytes"))
+    sizes: dict[UUID, int] = dict(kept)
+    entries = TrashEntry.objects.bulk_create(
+        [
+            TrashEntry(
+                user_id=row.user_id,
+                kind=EntryKind.DOCUMENT,
+                name=row.name,
+                place=places[row.folder_id] if row.folder_id else [],
+                document_count=1,
+                size_bytes=sizes.get(row.pk, 0),
+                trashed_by=by.user,
+            )
+            for row in rows
+        ]
     )
-    Document.objects.filter(pk=document.pk).update(trash=entry)
-    _tell(Verb.DOCUMENT_TRASHED, entry, document.pk, by)
-    return entry
+    for row, entry in zip(rows, entries, strict=True):
+        row.trash = entry
+    Document.objects.bulk_update(rows, ["trash"], batch_size=PURGE_BATCH)
+    audit.record_many(Verb.DOCUMENT_TRASHED, [("document", row.pk, row.name, row.user_id, None) for row in rows], by=by)
+    return entries
+
+
+def _places(folder_ids: set[UUID]) -> dict[UUID, list[str]]:
+    """The names on the way to each folder, top first, itself included."""
+    paths = dict(Folder.objects.filter(pk__in=folder_ids).values_list("pk", "path"))
+    above = {key for path in paths.values() for key in path}
+    names = dict(Folder.objects.filter(pk__in=above).values_list("pk", "name"))
+    return {folder_id: [names[key] for key in path] for folder_id, path in paths.items()}
 
 
 @transaction.atomic
@@ -66,14 +91,14 @@ def trash_folder(folder: Folder, *, by: Actor) -> TrashEntry:
     folder = access.fetch_folder(by, folder.pk, Level.OWN)
     folders = Folder.objects.live().at_or_below([folder.pk])
     documents = Document.objects.live().filter(folder__path__contains=[folder.pk])
-    totals = documents.aggregate(count=Count("pk"), size=Sum("versions__size_bytes"))
+    totals = documents.aggregate(count=Count("pk", distinct=True), size=Sum("versions__size_bytes"))
     entry = TrashEntry.objects.create(
         user_id=folder.user_id,
         kind=EntryKind.FOLDER,
         name=folder.name,
-        place=_place(folder.parent),
+        place=_places({folder.parent_id})[folder.parent_id] if folder.parent_id else [],
         folder_count=folders.count(),
-        document_count=documents.count(),
+        document_count=totals["count"],
         size_bytes=totals["size"] or 0,
         trashed_by=by.user,
     )
@@ -83,71 +108,87 @@ def trash_folder(folder: Folder, *, by: Actor) -> TrashEntry:
     return entry
 
 
-def _bytes_of(documents: Iterable[UUID]) -> int:
-    total = Version.objects.filter(document__in=list(documents)).aggregate(total=Sum("size_bytes"))["total"]
-    return total or 0
-
-
 # --- Back to its place --------------------------------------------------------------------------------
 
 
-@transaction.atomic
 def restore(entry: TrashEntry, *, by: Actor) -> Document | Folder:
     """Bring an entry back where it was; folders that are gone are made again, a taken name is numbered."""
-    lock_vault(entry.user_id)
-    entry = access.fetch_trash_entry(by, entry.pk)
-    if entry.kind == EntryKind.DOCUMENT:
-        restored: Document | Folder = _restore_document(entry, by)
-    else:
-        restored = _restore_folder(entry, by)
-    entry.delete()
+    return restore_entries([entry], by=by)[0]
+
+
+@transaction.atomic
+def restore_entries(entries: Sequence[TrashEntry], *, by: Actor) -> list[Document | Folder]:
+    """All of these entries, folders first, or none. Raises NotVisible for one that is gone."""
+    held = _held([entry.pk for entry in entries], by)
+    folders = [entry for entry in held if entry.kind == EntryKind.FOLDER]
+    restored: list[Document | Folder] = [_restore_folder(entry, by) for entry in folders]
+    restored += _restore_documents([entry for entry in held if entry.kind == EntryKind.DOCUMENT], by)
+    TrashEntry.objects.filter(pk__in=[entry.pk for entry in held]).delete()
     return restored
 
 
-def _restore_document(entry: TrashEntry, by: Actor) -> Document:
-    document = Document.objects.select_related("folder").get(trash=entry)
-    document.folder = _live_place(document.folder, entry, by)
-    document.name = next_free_name(document.name, document.user_id, document.folder)
-    document.name_key = name_key(document.name)
-    document.trash = None
-    document.save(update_fields=["folder", "name", "name_key", "trash", "updated_at"])
-    _tell(Verb.DOCUMENT_RESTORED, entry, document.pk, by)
-    return document
+def _held(entry_ids: Sequence[UUID], by: Actor) -> list[TrashEntry]:
+    """The actor's own entries, read under the vault's lock. Raises NotVisible if one is missing."""
+    if by.active_user is None:
+        raise access.NotVisible
+    lock_vault(by.active_user.pk)
+    wanted = set(entry_ids)
+    held = list(access.own_trash(by).filter(pk__in=wanted).order_by("-trashed_at", "pk"))
+    if len(held) != len(wanted):
+        raise access.NotVisible
+    return held
+
+
+def _restore_documents(entries: list[TrashEntry], by: Actor) -> list[Document]:
+    rows = list(Document.objects.filter(trash__in=entries).select_related("folder"))
+    entry_of = {entry.pk: entry for entry in entries}
+    targets: dict[object, Folder | None] = {}
+    for row in rows:
+        assert row.trash_id is not None
+        place = (row.folder_id, *entry_of[row.trash_id].place)
+        if place not in targets:
+            targets[place] = _live_place(row.folder, entry_of[row.trash_id], by)
+        row.folder = targets[place]
+    for target in {row.folder_id: row.folder for row in rows}.values():
+        here = [row for row in rows if row.folder == target]
+        put_in_place(here, target, fit_names(here, here[0].user_id, target, keep_both=True))
+    audit.record_many(
+        Verb.DOCUMENT_RESTORED, [("document", row.pk, row.name, row.user_id, None) for row in rows], by=by
+    )
+    return rows
 
 
 def _restore_folder(entry: TrashEntry, by: Actor) -> Folder:
-    root = Folder.objects.select_related("parent").filter(trash=entry).order_by("path__len")[0]
+    root = _root(entry)
     parent = _live_place(root.parent, entry, by)
     siblings = Folder.objects.live().owned_by(entry.user_id).in_folder(parent)
     root.name = free_name(root.name, set(siblings.values_list("name_key", flat=True)))
     root.name_key = name_key(root.name)
-    old_depth = root.depth
-    root.parent = parent
-    root.save(update_fields=["parent", "name", "name_key", "updated_at"])
-    _rebase(root.pk, parent.path if parent else [], old_depth)
+    root.save(update_fields=["name", "name_key", "updated_at"])
+    rebase(root, parent)
     Folder.objects.filter(trash=entry).update(trash=None)
     Document.objects.filter(trash=entry).update(trash=None)
-    root.refresh_from_db()
+    root.trash = None
     _tell(Verb.FOLDER_RESTORED, entry, root.pk, by, {"documents": entry.document_count})
     return root
 
 
+def _root(entry: TrashEntry) -> Folder:
+    """The folder that was thrown away; the others of the entry lay in it."""
+    return Folder.objects.select_related("parent").filter(trash=entry).order_by("path__len")[0]
+
+
 def _live_place(folder: Folder | None, entry: TrashEntry, by: Actor) -> Folder | None:
-    """The folder it lay in if that is live, else one of the same names in the same place."""
+    """The folder it lay in if that is live, else one of the same names in the same place.
+
+    The top of the vault where that cannot be made any more (a limit has been lowered since).
+    """
     if folder is not None and folder.trash_id is None:
         return folder
-    return ensure_folder_path(entry.place, None, by=by) if entry.place else None
-
-
-REBASE = """
-    UPDATE folders SET path = %(prefix)s::uuid[] || path[%(depth)s:]
-    WHERE path @> ARRAY[%(folder)s]::uuid[]
-"""
-
-
-def _rebase(folder_id: UUID, prefix: list[UUID], depth: int) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(REBASE, {"prefix": prefix, "depth": depth, "folder": folder_id})
+    try:
+        return ensure_folder_path(entry.place, None, by=by)
+    except (Refused, InvalidName):
+        return None
 
 
 # --- For good ---------------------------------------------------------------------------------------------
@@ -156,56 +197,21 @@ def _rebase(folder_id: UUID, prefix: list[UUID], depth: int) -> None:
 @transaction.atomic
 def purge(entry: TrashEntry, *, by: Actor) -> None:
     """Remove an entry's rows and note its objects for deletion. An entry that is gone raises NotVisible."""
-    lock_vault(entry.user_id)
-    entry = access.fetch_trash_entry(by, entry.pk)
-    _purge(entry, by)
-
-
-def _purge(entry: TrashEntry, by: Actor) -> None:
-    documents = list(Document.objects.filter(trash=entry).values_list("pk", "name"))
-    for start in range(0, len(documents), PURGE_BATCH):
-        _purge_documents(entry.user_id, documents[start : start + PURGE_BATCH], by)
-    if entry.kind == EntryKind.FOLDER:
-        root = Folder.objects.filter(trash=entry).order_by("path__len")[0]
-        _purge_folders(entry)
-        _tell(Verb.FOLDER_PURGED, entry, root.pk, by, {"documents": len(documents)})
-    entry.delete()
-    if documents:
-        jobs.enqueue("documents.tasks.purge_objects")
-
-
-def _purge_documents(owner_id: UUID, documents: list[tuple[UUID, str]], by: Actor) -> None:
-    ids = [key for key, _name in documents]
-    versions = list(Version.objects.filter(document__in=ids).values_list("object_key", "size_bytes"))
-    PendingDeletion.objects.bulk_create(
-        [PendingDeletion(object_key=key) for key, _size in versions], ignore_conflicts=True
-    )
-    quota.free(owner_id, sum(size for _key, size in versions))
-    Document.objects.filter(pk__in=ids).delete()
-    audit.record_many(Verb.DOCUMENT_PURGED, [("document", key, name, owner_id, None) for key, name in documents], by=by)
-
-
-def _purge_folders(entry: TrashEntry) -> None:
-    """Remove the folders; what other entries kept in them stays in the trash, at the top."""
-    doomed = list(Folder.objects.filter(trash=entry).values_list("pk", flat=True))
-    Document.objects.filter(folder__in=doomed).update(folder=None)
-    Upload.objects.filter(folder__in=doomed).update(folder=None)
-    orphans = list(Folder.objects.filter(parent__in=doomed).exclude(trash=entry))
-    for orphan in orphans:
-        Folder.objects.filter(pk=orphan.pk).update(parent=None)
-        _rebase(orphan.pk, [], orphan.depth)
-    Folder.objects.filter(pk__in=doomed).delete()
+    _purge(_held([entry.pk], by), by)
 
 
 def empty_trash(*, by: Actor) -> int:
-    """Purge everything in the actor's trash, an entry per transaction; answers how many."""
+    """Purge what is in the actor's trash now, some entries in each transaction; answers how many."""
     count = 0
-    for entry in list(access.own_trash(by).order_by("trashed_at")):
-        try:
-            purge(entry, by=by)
-        except access.NotVisible:
-            continue  # restored or purged meanwhile
-        count += 1
+    entries = access.own_trash(by).order_by("trashed_at").values_list("pk", "document_count")
+    for batch in _batches(list(entries)):
+        with transaction.atomic():
+            assert by.active_user is not None
+            lock_vault(by.active_user.pk)
+            # Without those that were restored or purged meanwhile.
+            left = list(access.own_trash(by).filter(pk__in=batch))
+            _purge(left, by)
+            count += len(left)
     if count:
         with transaction.atomic():
             audit.record(Verb.TRASH_EMPTIED, by=by, owner=by.user.pk if by.user else None, details={"entries": count})
@@ -213,17 +219,84 @@ def empty_trash(*, by: Actor) -> int:
 
 
 def purge_expired(limit: int = 1000) -> int:
-    """Purge what has been in the trash for longer than the vault keeps it; answers how many entries."""
-    old = TrashEntry.objects.older_than(now() - timedelta(days=settings.TRASH_DAYS)).order_by("trashed_at")
+    """Purge what has been in the trash for longer than the vault keeps it; answers how many entries.
+
+    A vault that fails is left for the next time, and does not keep the others waiting.
+    """
+    old = TrashEntry.objects.older_than(now() - timedelta(days=settings.TRASH_DAYS)).order_by("user_id", "trashed_at")
+    rows = list(old.values_list("user_id", "pk", "document_count")[:limit])
     count = 0
-    for entry_id, owner_id in list(old.values_list("pk", "user_id")[:limit]):
-        with transaction.atomic():
-            lock_vault(owner_id)
-            entry = TrashEntry.objects.filter(pk=entry_id).first()
-            if entry is not None:
-                _purge(entry, Actor.job())
-                count += 1
+    for owner_id, entries in groupby(rows, key=lambda row: row[0]):
+        for batch in _batches([(key, documents) for _owner, key, documents in entries]):
+            try:
+                with transaction.atomic():
+                    lock_vault(owner_id)
+                    left = list(TrashEntry.objects.filter(pk__in=batch))
+                    _purge(left, Actor.job())
+            except Exception:
+                logger.exception("old trash of %s stays for now", owner_id)
+            else:
+                count += len(left)
     return count
+
+
+def _batches(entries: Sequence[tuple[UUID, int]]) -> Iterator[list[UUID]]:
+    """Ids of entries, so many together that a transaction removes PURGE_BATCH documents or a single entry."""
+    batch: list[UUID] = []
+    weight = 0
+    for key, documents in entries:
+        if batch and weight + documents + 1 > PURGE_BATCH:
+            yield batch
+            batch, weight = [], 0
+        batch.append(key)
+        weight += documents + 1
+    if batch:
+        yield batch
+
+
+def _purge(entries: list[TrashEntry], by: Actor) -> None:
+    """Remove the rows of entries of one vault, under its lock.
+
+    Uploads first, the quota last: the order in which ending an upload takes the same two rows.
+    """
+    if not entries:
+        return
+    owner_id = entries[0].user_id
+    roots = [(entry, _root(entry).pk) for entry in entries if entry.kind == EntryKind.FOLDER]
+    documents = list(Document.objects.filter(trash__in=entries).values_list("pk", "name"))
+    doomed = list(Folder.objects.filter(trash__in=entries).values_list("pk", flat=True))
+    _save_from(doomed, entries)
+    freed = sum(_purge_documents([key for key, _name in part]) for part in _parts(documents))
+    Folder.objects.filter(pk__in=doomed).delete()
+    TrashEntry.objects.filter(pk__in=[entry.pk for entry in entries]).delete()
+    quota.free(owner_id, freed)
+    audit.record_many(Verb.DOCUMENT_PURGED, [("document", key, name, owner_id, None) for key, name in documents], by=by)
+    for entry, root_id in roots:
+        _tell(Verb.FOLDER_PURGED, entry, root_id, by, {"documents": entry.document_count})
+    if documents:
+        jobs.enqueue("documents.tasks.purge_objects")
+
+
+def _save_from(doomed: list[UUID], entries: list[TrashEntry]) -> None:
+    """Take out of the doomed folders what other entries keep in them: it stays in the trash, at the top."""
+    Upload.objects.filter(folder__in=doomed).update(folder=None)
+    Document.objects.filter(folder__in=doomed).exclude(trash__in=entries).update(folder=None)
+    for orphan in Folder.objects.filter(parent__in=doomed).exclude(trash__in=entries):
+        rebase(orphan, None)
+
+
+def _parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    return (items[start : start + PURGE_BATCH] for start in range(0, len(items), PURGE_BATCH))
+
+
+def _purge_documents(ids: list[UUID]) -> int:
+    """Remove documents with their versions; answers how many bytes those had."""
+    versions = list(Version.objects.filter(document__in=ids).values_list("object_key", "size_bytes"))
+    PendingDeletion.objects.bulk_create(
+        [PendingDeletion(object_key=key) for key, _size in versions], ignore_conflicts=True
+    )
+    Document.objects.filter(pk__in=ids).delete()
+    return sum(size for _key, size in versions)
 
 
 def _tell(verb: Verb, entry: TrashEntry, target_id: UUID, by: Actor, details: dict[str, object] | None = None) -> None:

@@ -60,8 +60,7 @@ def undo_trash(request: PersonRequest) -> HttpResponse:
     entries: list[TrashEntry] = [
         access.fetch_trash_entry(request.actor, key) for key in uuids(request.GET.getlist("entry"))
     ]
-    for entry in entries:
-        acts.restore(entry, by=request.actor)
+    acts.restore_entries(entries, by=request.actor)
     message = ngettext("%(count)d thing is back.", "%(count)d things are back.", len(entries)) % {"count": len(entries)}
     return done(request, message, to=reverse("files"))
 
