@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 
 from docuvault.stack.configuration import read_configuration, read_lines
-from docuvault.stack.process import family, memory_bytes
+from docuvault.stack.process import family, memory_bytes, started_at
 from docuvault.stack.record import SUPERVISOR, Record
 from docuvault.stack.web import Web
 
@@ -63,7 +63,7 @@ def stop(environ: Mapping[str, str]) -> int:
         return 1
     os.kill(supervisor.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_LIMIT
-    while record.is_held() or supervisor.is_alive:
+    while record.is_held() or started_at(supervisor.pid) == supervisor.started:
         if time.monotonic() > deadline:
             print(f"The stack (pid {supervisor.pid}) has not ended after {STOP_LIMIT:.0f} s.")
             return 1
