@@ -36,13 +36,16 @@ class Bytes:
         self.left, self.head, self.tail = size, head, tail
 
     def read(self, count: int = -1) -> bytes:
+        """As many bytes as asked for, while there are any: fewer would look like the end to boto3."""
         if self.head:
             chunk, self.head = self.head, b""
             return chunk
         if self.left:
-            wanted = min(self.left, len(self.block) if count < 0 else count, len(self.block))
+            wanted = self.left if count < 0 else min(self.left, count)
             self.left -= wanted
-            return self.block[:wanted]
+            if wanted <= len(self.block):
+                return self.block[:wanted]
+            return (self.block * (wanted // len(self.block) + 1))[:wanted]
         chunk, self.tail = self.tail, b""
         return chunk
 
@@ -81,7 +84,7 @@ def send_tus(client: Client, name: str, data: bytes) -> str:
     )
     if answer.status != 201:
         raise RuntimeError(f"upload of {name} answered {answer.status}: {answer.body[:300]!r}")
-    return answer.headers["Location"]
+    return answer.headers["location"]
 
 
 def csrf(client: Client) -> str:

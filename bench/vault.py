@@ -60,7 +60,7 @@ class Client:
         connection = self.open()
         connection.request(method, path, body=body, headers=self.headers(headers))  # type: ignore[arg-type]
         response = connection.getresponse()
-        answer = Answer(response.status, dict(response.getheaders()), response.read())
+        answer = Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
         for name, value in response.getheaders():
             if name.lower() == "set-cookie":
                 key, _, rest = value.partition("=")
