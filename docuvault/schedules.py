@@ -40,7 +40,7 @@ def _next_night(hour: int) -> datetime:
 @transaction.atomic
 def sync() -> int:
     """Make the queue's schedules equal to the list; answers how many rows were made, changed or removed."""
-    changed = 0
+    changed: int = 0
     wanted = {MARK + item.task: item for item in (REQUEUE, *RECURRING)}
     changed += Schedule.objects.filter(name__startswith=MARK).exclude(name__in=wanted).delete()[0]
     for name, item in wanted.items():
@@ -59,4 +59,4 @@ def sync() -> int:
             changed += 1
         else:
             changed += Schedule.objects.filter(pk=row.pk).exclude(**values).update(**values)
-    return changed
+    return int(changed)

@@ -320,7 +320,7 @@ def test_an_acknowledged_object_is_synced_to_disk(
         synced.append(str(Path(f"/proc/self/fd/{handle}").readlink()))
         original(handle)
 
-    monkeypatch.setattr(storage.os, "fsync", watch)
+    monkeypatch.setattr(os, "fsync", watch)
     key = new_key()
     made.put(key, b"x")
     path = own_server.root / BUCKET / key
@@ -354,7 +354,7 @@ def test_a_put_that_is_cut_in_the_middle_leaves_no_object(own_server: ObjectStor
     )
     key = new_key()
     parts = urlsplit(client.generate_presigned_url("put_object", Params={"Bucket": BUCKET, "Key": key}))
-    with socket.create_connection((parts.hostname, parts.port), timeout=5) as wire:  # type: ignore[arg-type]
+    with socket.create_connection((parts.hostname, parts.port), timeout=5) as wire:
         head = f"PUT {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: 1000000\r\n\r\n"
         wire.sendall(head.encode() + b"x" * 500_000)
         time.sleep(0.2)

@@ -17,9 +17,9 @@ from accounts.models import Quota, User
 from accounts.quota import QuotaExceeded
 from documents import jobs, tasks, uploads
 from documents.actions.trash import trash_folder
-from documents.models import Document, PendingDeletion, Upload, UploadPiece, UploadState, Version
+from documents.models import Document, JobRun, PendingDeletion, Upload, UploadPiece, UploadState, Version
 from documents.names import InvalidName
-from documents.storage import StoreUnavailable, store
+from documents.storage import StoreUnavailable, new_key, store
 from documents.tests.making import at_once, folders, put
 from documents.uploads import PIECE_BYTES, TooLarge, UploadEnded, UploadRefused, WrongOffset, sniff
 from sharing.access import NotAllowed, NotVisible
@@ -104,8 +104,8 @@ def test_what_does_not_fit_is_refused_before_a_byte_is_read(alice: User, alice_a
     Quota.objects.filter(user=alice).update(limit_bytes=10)
 
     def untouched() -> Iterator[bytes]:
-        raise AssertionError("the stream was read")
-        yield b""
+        yield from ()
+        pytest.fail("the stream was read")
 
     with pytest.raises(QuotaExceeded):
         uploads.store_stream("a", untouched(), None, size_bound=11, by=alice_actor)
@@ -329,7 +329,7 @@ def test_a_large_file_is_finished_by_a_job_and_a_repeated_job_changes_nothing(
     assert upload.state == UploadState.FINISHING
     with pytest.raises(UploadRefused):
         uploads.receive(upload.pk, 5000, io.BytesIO(b"x"), 1, by=alice_actor)
-    row = jobs.JobRun.objects.get(task="documents.tasks.finish_upload")
+    row = JobRun.objects.get(task="documents.tasks.finish_upload")
     jobs.run(str(row.pk))
     row.refresh_from_db()
     assert row.state == "done"
@@ -346,7 +346,7 @@ def test_an_object_without_a_row_is_noted_after_a_day_and_deleted_an_hour_later(
     alice_actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = put("kept", None, alice_actor)
-    orphan = uploads.new_key()
+    orphan = new_key()
     store().put(orphan, b"x")
     tasks.sweep_objects()
     assert not PendingDeletion.objects.filter(pk=orphan).exists()
@@ -370,7 +370,7 @@ def test_a_note_for_an_object_that_a_row_names_deletes_nothing(alice_actor: Acto
 @pytest.mark.django_db(transaction=True)
 def test_two_purges_at_once_delete_each_object_once(alice_actor: Actor) -> None:
     for _ in range(30):
-        key = uploads.new_key()
+        key = new_key()
         store().put(key, b"x")
         PendingDeletion.objects.create(object_key=key)
     results = at_once([tasks.purge_objects] * 2)
