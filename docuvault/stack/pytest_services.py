@@ -23,6 +23,7 @@ def start_services() -> None:
     folder.chmod(0o711)
     postgres = Postgres(folder / "postgres", durable=False, may_create_databases=True)
     store = ObjectStoreServer(folder / "objects")
+    (folder / "data" / "static").mkdir(parents=True)
     owner = os.getpid()
 
     def stop() -> None:

@@ -132,7 +132,7 @@ def test_a_weak_or_missing_secret_is_refused_in_a_plain_line(secret: str, words:
 
 def test_settings_without_a_value_count_as_not_given() -> None:
     empty = dict.fromkeys(("DOCUVAULT_STATIC_ROOT", "DOCUVAULT_DATA", "DOCUVAULT_TRASH_DAYS"), "")
-    script = "from django.conf import settings as s; print(s.STATIC_ROOT, s.DATA_DIR, s.TRASH_DAYS)"
+    script = "from django.conf import settings as s; print(s.STATIC_ROOT, s.DATA_DIR, s.TRASH_DAYS, sep='|')"
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=CHECKOUT,
@@ -141,4 +141,4 @@ def test_settings_without_a_value_count_as_not_given() -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.split() == [f"{CHECKOUT}/var/static", f"{CHECKOUT}/var", "30"]
+    assert done.stdout.strip().split("|") == [f"{CHECKOUT}/var/static", f"{CHECKOUT}/var", "30"]
