@@ -12,6 +12,7 @@ from documents.models import Version
 
 READING_SECONDS = 600
 VALUE_LIMIT = 500
+NAME_LIMIT = 255
 
 
 class Verb(models.TextChoices):
@@ -63,6 +64,7 @@ class Verb(models.TextChoices):
     DOCUMENT_TRASHED = "document_trashed", _("threw away")
     DOCUMENT_RESTORED = "document_restored", _("restored")
     DOCUMENT_PURGED = "document_purged", _("deleted for good")
+    SHARE_MADE = "share_made", _("shared")
     TRASH_EMPTIED = "trash_emptied", _("emptied the trash")
     TOPIC_MADE = "topic_made", _("made the topic")
     TOPIC_CHANGED = "topic_changed", _("changed the topic")
@@ -78,6 +80,15 @@ class Verb(models.TextChoices):
     TRAIL_READ = "trail_read", _("read the trail")
 
 
+# What may stand beside a verb. A closed list too: nothing gets into the trail by a careless dictionary.
+DETAILS = frozenset(
+    {
+        "added", "address", "available", "colour", "count", "documents", "entries", "fields", "from", "in", "left",
+        "level", "name_before", "reason", "received_bytes", "removed", "reserved_bytes", "role", "sha256",
+        "size_bytes", "to", "topic", "type", "used_bytes", "version", "wanted",
+    }
+)  # fmt: skip
+
 INSERT = """
     INSERT INTO audit_log (actor_id, actor_kind, actor_name, on_behalf_of, action, target_kind, target_id,
         target_name, owner_id, request_id, ip_address, session_hash, result, details)
@@ -91,7 +102,12 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value[:50]]
-    return str(value).replace("\x00", "")[:VALUE_LIMIT]
+    return _text(str(value), VALUE_LIMIT)
+
+
+def _text(value: str, limit: int) -> str:
+    """What PostgreSQL can keep of it: no NUL, no half characters, not too long."""
+    return value.replace("\x00", "").encode(errors="replace").decode()[:limit]
 
 
 def _values(
@@ -104,6 +120,8 @@ def _values(
     details: dict[str, Any] | None,
     result: str,
 ) -> tuple[Any, ...]:
+    if unknown := (details or {}).keys() - DETAILS:
+        raise ValueError(f"the trail has no place for {', '.join(sorted(unknown))}")
     canonical = json.dumps(
         {key: _plain(value) for key, value in (details or {}).items()},
         ensure_ascii=False,
@@ -118,7 +136,7 @@ def _values(
         verb.value,
         target_kind,
         str(target_id),
-        target_name[:255].replace("\x00", ""),
+        _text(target_name, NAME_LIMIT),
         owner,
         by.request_id,
         by.address,

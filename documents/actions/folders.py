@@ -48,6 +48,8 @@ def ensure_folder_path(names: Sequence[str], parent: Folder | None, *, by: Actor
         return parent
     cleaned = [clean_name(name) for name in names]
     owner = owner_of_place(parent, by)
+    if (parent.depth if parent else 0) + len(cleaned) > settings.MAX_FOLDER_DEPTH:
+        raise TooDeep(_too_deep())
     if (there := _at_path(owner.pk, parent, cleaned)) is not None:
         return there
     lock_vault(owner.pk)
