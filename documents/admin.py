@@ -71,7 +71,6 @@ class DocumentAdmin(LookOnly):
     list_filter = ("content_type", ("trash", admin.EmptyFieldListFilter), "created_at")
     list_select_related = ("user",)
     search_fields = ("name", "user__handle", "=id")
-    search_help_text = _("A part of the name, a handle, or an id")
     ordering = ("-created_at",)
     fields = ("id", "shown", "owner", "size", "content_type", "sha256", "state", "created_at", "updated_at")
     readonly_fields = fields

@@ -75,7 +75,6 @@ class AuditEventAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("at", "who", "what", "which", "result", "ip_address")
     list_filter = (DayFilter, VerbFilter, PersonFilter, "result")
     search_fields = ("target_name", "=target_id", "=actor_name", "=request_id")
-    search_help_text = _("A name, an id, a handle or a request")
     ordering = ("-id",)
     fields = (
         "at", "actor_kind", "actor_name", "what", "target_kind", "target_id", "which", "owner_id", "result",

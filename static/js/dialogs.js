@@ -1,5 +1,5 @@
 // Links with data-dialog open their page's form in the one dialog; without scripts they are pages.
-import { refreshPage, toast, token } from "./frame.js";
+import { loadPage, refreshPage, toast, token } from "./frame.js";
 
 let opener = null;
 const dialog = () => document.getElementById("dialog");
@@ -60,8 +60,8 @@ export function follow(answer) {
       document.body.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }));
     }
   };
-  if (to) htmx.ajax("GET", to, { target: "body", swap: "innerHTML" }).then(() => { history.pushState({}, "", to); after(); });
-  else { refreshPage(); after(); }
+  if (to) loadPage(to, "innerHTML").then(() => { history.pushState({}, "", to); after(); });
+  else refreshPage().then(after);
 }
 
 document.addEventListener("click", (event) => {

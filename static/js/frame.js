@@ -42,11 +42,14 @@ export function toast(message, { kind = "info", undoUrl = "", seconds = 8 } = {}
   place.append(item);
 }
 
-/** Load the page's own address again without losing the upload tray. */
-export function refreshPage(message = "") {
-  htmx.ajax("GET", location.pathname + location.search, { target: "body", swap: "innerHTML show:none" })
-    .then(() => { if (message) { announce(message); toast(message); } });
+/** Show a page of the vault without losing the upload tray: a whole page, as htmx's boost asks for it. */
+export const loadPage = (address, swap) => htmx.ajax("GET", address, { target: "body", swap, headers: { "HX-Boosted": "true" } });
+
+/** The page's own address once more; what is told afterwards is told to a page that stays. */
+export async function refreshPage(message = "") {
+  await loadPage(location.pathname + location.search, "innerHTML show:none");
   htmx.trigger(document.body, "quota-changed");
+  if (message) { announce(message); toast(message); }
 }
 
 export function tellServerTimeZone() {

@@ -1,0 +1,192 @@
+"""A real Chromium against the real application: its own process, database, store and worker."""
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request
+
+from docuvault.stack.browser import find_browser
+from docuvault.stack.web import command as web_command
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PASSWORD = "correct horse battery staple"
+FLAGS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+AXE = CHECKOUT / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the vault runs, and the environment of its processes."""
+
+    address: str
+    environment: dict[str, str]
+
+    def manage(self, *words: str) -> str:
+        """Run `manage.py` beside it."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *words],
+            cwd=CHECKOUT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    def python(self, code: str) -> str:
+        return self.manage("shell", "--no-imports", "-c", code)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The vault's database of its own beside the tests', granian, and a worker."""
+    import psycopg
+
+    folder = tmp_path_factory.mktemp("site")
+    name = f"walk_{secrets.token_hex(4)}"
+    migrate_url = os.environ["DATABASE_MIGRATE_URL"].rpartition("/")[0] + f"/{name}"
+    app_url = os.environ["DATABASE_URL"].rpartition("/")[0] + f"/{name}"
+    with psycopg.connect(os.environ["DATABASE_MIGRATE_URL"], autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        **os.environ,
+        "DATABASE_URL": app_url,
+        "DATABASE_MIGRATE_URL": migrate_url,
+        "DOCUVAULT_DATA": str(folder),
+        "DOCUVAULT_STATIC_ROOT": str(folder / "static"),
+        "DOCUVAULT_BASE_URL": f"http://localhost:{port}",
+        "DOCUVAULT_DB_POOL_SIZE": "10",
+        "DOCUVAULT_ADMIN_EMAIL": "ada@vault.test",
+        "DOCUVAULT_ADMIN_PASSWORD": PASSWORD,
+        "DOCUVAULT_WORKERS": "1",
+        "PORT": str(port),
+    }
+    made = Site(f"http://localhost:{port}", environment)
+    made.manage("prepare")
+    log = (folder / "site.log").open("wb")
+    processes = [
+        subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=log, stderr=log, start_new_session=True)
+        for command in (
+            web_command("127.0.0.1", port),
+            [sys.executable, "manage.py", "qcluster"],
+        )
+    ]
+    try:
+        wait_for(made.address + "/icons.svg", folder / "site.log")
+        yield made
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        log.close()
+
+
+def wait_for(address: str, log: Path) -> None:
+    for _ in range(300):
+        try:
+            with urllib.request.urlopen(address, timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail(f"the site did not start: {log.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """Chromium, wherever this machine has one; the tests fail, and do not skip, where there is none."""
+    flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    made = playwright.chromium.launch(executable_path=find_browser(), args=flags)
+    yield made
+    made.close()
+
+
+@dataclass
+class Watch:
+    """What went wrong in a page without anybody looking: errors, refused policies, foreign requests."""
+
+    problems: list[str]
+
+    def see(self, page: Page, home: str) -> None:
+        def console(message: ConsoleMessage) -> None:
+            is_expected = "status of 4" in message.text  # a refusal the test itself provokes
+            if message.type == "error" and not is_expected:
+                self.problems.append(f"console: {message.text}")
+
+        def requested(request: Request) -> None:
+            if not request.url.startswith((home, "data:", "blob:")):
+                self.problems.append(f"request to {request.url}")
+
+        page.on("console", console)
+        page.on("pageerror", lambda error: self.problems.append(f"script: {error}"))
+        page.on("request", requested)
+
+
+@pytest.fixture
+def watch() -> Iterator[Watch]:
+    made = Watch([])
+    yield made
+    assert made.problems == []
+
+
+class Visitor:
+    """Somebody at a browser: opens pages, signs in, looks for faults of access."""
+
+    def __init__(self, browser: Browser, site: Site, watch: Watch, **options: Any) -> None:
+        self.site, self.watch = site, watch
+        self.context: BrowserContext = browser.new_context(base_url=site.address, accept_downloads=True, **options)
+        self.context.set_default_timeout(15_000)
+        self.page = self.context.new_page()
+        watch.see(self.page, site.address)
+
+    def sign_in(self, handle: str) -> "Visitor":
+        self.page.goto("/account/login/")
+        self.page.fill("input[name=login]", handle)
+        self.page.fill("input[name=password]", PASSWORD)
+        self.page.press("input[name=password]", "Enter")
+        self.page.wait_for_url("**/files/")
+        return self
+
+    def check_access(self) -> None:
+        """axe finds nothing on the page as it stands. Evaluated by the debugger, so the page's policy holds."""
+        self.page.evaluate(AXE.read_text())
+        found = self.page.evaluate(
+            "() => axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map("
+            "v => v.id + ': ' + v.nodes.map(n => n.target.join(' ') + ' ' + n.failureSummary).slice(0, 3).join(' | ')))"
+        )
+        assert found == [], f"{self.page.url}: {found}"
+
+
+def make_person(site: Site, handle: str, quota_bytes: int = 104_857_600) -> None:
+    site.python(
+        "from accounts.actions import make_user\nfrom accounts.actors import Actor\n"
+        f"make_user({handle!r}, {handle + '@vault.test'!r}, by=Actor.command(), password={PASSWORD!r},"
+        f" display_name={handle.title()!r}, is_confirmed=True, limit_bytes={quota_bytes})"
+    )
