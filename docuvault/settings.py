@@ -13,6 +13,10 @@ from docuvault.lib.env import data_directory, master_keys, read_environment, sec
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = data_directory(BASE_DIR)
 env = read_environment(BASE_DIR)
+if not env.str("DATABASE_URL", default=""):
+    raise ImproperlyConfigured(
+        "DATABASE_URL is not set and no stack is running here. Start one with `make run`, or set DATABASE_URL."
+    )
 
 # --- Who and where ------------------------------------------------------------------------------
 
@@ -120,10 +124,6 @@ def _database(variable: str, pool_size: int) -> dict[str, Any]:
 
 
 DATABASE_POOL_SIZE = env.int("DOCUVAULT_DB_POOL_SIZE", default=0)
-if not env.str("DATABASE_URL", default=""):
-    raise ImproperlyConfigured(
-        "DATABASE_URL is not set and no stack is running here. Start one with `make run`, or set DATABASE_URL."
-    )
 DATABASES = {"default": _database("DATABASE_URL", DATABASE_POOL_SIZE)}
 # What `manage.py migrate` uses (docuvault.lib.roles); absent for web and worker.
 MIGRATION_DATABASE: dict[str, Any] | None = (
