@@ -12,7 +12,13 @@ from pathlib import PurePosixPath
 from django.utils.translation import gettext as _
 
 LIMIT_BYTES = 255
-ZERO_WIDTH_JOINER = "\u200d"
+# Nothing longer can come down to the limit by being composed or trimmed in earnest.
+LONGEST_LOOKED_AT = 4096
+# Emoji families and many scripts need these between letters; elsewhere they only hide.
+JOINERS = frozenset("\u200c\u200d")
+JOINING = frozenset({"Lo", "Lm", "Mn", "Mc", "So", "Sk"})
+# Letters and symbols by category, but nothing to see: Hangul fillers, the blank Braille pattern.
+BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 # Looks like a slash and is none: shown for what it is.
 LOOKALIKES = frozenset("\u2044\u2215\u29f8")
 _NUMBERED = re.compile(r" \((\d{1,6})\)$")
@@ -30,8 +36,10 @@ def clean_name(raw: str) -> str:
     """The name as it will be stored. Raises InvalidName.
 
     A backslash path (old browsers send one) is cut to its last part; a slash is refused, since no
-    honest door sends one.
+    honest door sends one. What has been cleaned once stays as it is.
     """
+    if len(raw) > LONGEST_LOOKED_AT:
+        raise InvalidName(_("The name is too long: at most %(limit)d bytes.") % {"limit": LIMIT_BYTES})
     name = raw.rpartition("\\")[2]
     for character in name:
         category = unicodedata.category(character)
@@ -41,7 +49,7 @@ def clean_name(raw: str) -> str:
             )
     if "/" in name:
         raise InvalidName(_("A name cannot hold a slash."))
-    name = unicodedata.normalize("NFC", name).strip().rstrip(".").rstrip()
+    name = _trimmed(unicodedata.normalize("NFC", name))
     if not any(_is_seen(character) for character in name):
         raise InvalidName(_("A name needs at least one visible character, and cannot be only dots."))
     if len(name.encode()) > LIMIT_BYTES:
@@ -49,8 +57,17 @@ def clean_name(raw: str) -> str:
     return name
 
 
+def _trimmed(name: str) -> str:
+    """Without blanks at both ends and dots at the end, which Windows drops, in whatever order they come."""
+    while (shorter := name.strip().rstrip(".")) != name:
+        name = shorter
+    return name
+
+
 def _is_seen(character: str) -> bool:
-    return not character.isspace() and unicodedata.category(character) != "Cf"
+    is_variation = "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
+    hides = character.isspace() or unicodedata.category(character) == "Cf" or character == "\u034f"
+    return not (hides or is_variation or character in BLANKS)
 
 
 def name_key(name: str) -> str:
@@ -60,12 +77,14 @@ def name_key(name: str) -> str:
 
 def shown_name(name: str) -> str:
     """The name for display: characters that hide or reorder others are written out."""
-    return "".join(
-        f"\u27e8U+{ord(character):04X}\u27e9"
-        if (unicodedata.category(character) == "Cf" and character != ZERO_WIDTH_JOINER) or character in LOOKALIKES
-        else character
-        for character in name
-    )
+    before = ""
+    shown = []
+    for character in name:
+        is_joining = character in JOINERS and before != "" and unicodedata.category(before) in JOINING
+        is_hidden = unicodedata.category(character) == "Cf" or character in BLANKS or character in LOOKALIKES
+        shown.append(f"\u27e8U+{ord(character):04X}\u27e9" if is_hidden and not is_joining else character)
+        before = character
+    return "".join(shown)
 
 
 def free_name(name: str, taken_keys: Container[str]) -> str:

@@ -9,12 +9,11 @@ CRC headers (Content-MD5 is what the embedded store verifies).
 
 import base64
 import hashlib
-import logging
 import os
 import re
 import threading
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,24 +26,33 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from django.conf import settings
 from storages.backends.s3 import S3Storage
 
-logger = logging.getLogger(__name__)
+from documents.store_errors import ObjectMissing, StoreError, StoreUnavailable, UploadForgotten
+from documents.writing import PART_BYTES, ObjectWriter, PartReceipt
+
+__all__ = [
+    "ABILITIES",
+    "KEY_PATTERN",
+    "PART_BYTES",
+    "READ_BYTES",
+    "Abilities",
+    "ObjectMissing",
+    "ObjectReader",
+    "ObjectStore",
+    "ObjectWriter",
+    "PartReceipt",
+    "StoreError",
+    "StoreUnavailable",
+    "StoredObject",
+    "UploadForgotten",
+    "new_key",
+    "store",
+]
 
 READ_BYTES = 512 * 1024
-PART_BYTES = 8 * 1024 * 1024
+CONTENT_RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+)$")
 KEY_PATTERN = re.compile(r"^[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{32}$")
-MISSING_CODES = {"404", "NoSuchKey", "NotFound", "NoSuchUpload"}
-
-
-class StoreError(Exception):
-    """Something about the object store."""
-
-
-class StoreUnavailable(StoreError):
-    """The store does not answer, or not as it should. What was asked may be tried again."""
-
-
-class ObjectMissing(StoreError):
-    """There is no such object."""
+# A missing bucket is an outage (a disk that is not mounted), never a missing object.
+OUTAGE_CODES = {"NoSuchBucket"}
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,7 @@ class Abilities:
     verifies_md5: bool = True
     keeps_multipart_after_restart: bool = True
     refuses_small_parts: bool = True
+    honours_conditions: bool = True
     answers_ranges_with_206: bool = True
     forgets_metadata_on_restart: bool = False
     copies_parts: bool = True
@@ -67,6 +76,7 @@ ABILITIES = {
     "rclone": Abilities(
         keeps_multipart_after_restart=False,
         refuses_small_parts=False,
+        honours_conditions=False,
         answers_ranges_with_206=False,
         forgets_metadata_on_restart=True,
         copies_parts=False,
@@ -82,14 +92,6 @@ class StoredObject:
     key: str
     size_bytes: int
     modified_at: datetime
-
-
-@dataclass(frozen=True)
-class PartReceipt:
-    """What completing a multipart upload needs to know of one part."""
-
-    number: int
-    etag: str
 
 
 def new_key() -> str:
@@ -121,7 +123,9 @@ def _told_in_our_words(key: str = "") -> Iterator[None]:
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in MISSING_CODES or status == 404:
+        if code == "NoSuchUpload":
+            raise UploadForgotten(key) from error
+        if status == 404 and code not in OUTAGE_CODES:
             raise ObjectMissing(key) from error
         raise StoreUnavailable(f"the object store answered {status} {code}") from error
     except (BotoCoreError, HTTPClientError, OSError) as error:
@@ -157,7 +161,7 @@ class ObjectStore:
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
                 connect_timeout=3,
-                read_timeout=30,
+                read_timeout=20,
                 retries={"max_attempts": 2, "mode": "standard"},
                 max_pool_connections=100,
                 signature_version="s3v4",
@@ -185,16 +189,10 @@ class ObjectStore:
             )
         self._make_durable(key)
 
-    def put_stream(self, key: str, chunks: Iterable[bytes]) -> int:
-        """Store what the chunks hold, a part at a time; answers how many bytes. Nothing stays on failure."""
-        with self.writing(key) as writer:
-            for chunk in chunks:
-                writer.write(chunk)
-        return writer.size_bytes
-
     @contextmanager
-    def writing(self, key: str) -> Iterator["ObjectWriter"]:
+    def writing(self, key: str) -> Iterator[ObjectWriter]:
         """A writer whose object exists once the block has ended well, and not at all otherwise."""
+        _check_key(key)
         writer = ObjectWriter(self, key)
         try:
             yield writer
@@ -203,44 +201,30 @@ class ObjectStore:
             writer.abandon()
             raise
 
-    def open(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    def open(self, key: str, start: int = 0, end: int | None = None) -> "ObjectReader":
         """The bytes from `start` to before `end`. Raises StoreUnavailable if fewer come than there are.
 
-        The first chunk is asked for here, so a missing object is told before any answer begins.
+        The answer is asked for here, so a missing object is told before any bytes. Some servers
+        answer a range with 200 and some might send all: what counts is the range they name.
         """
         _check_key(key)
         if end is not None and end <= start:
-            return iter(())
+            return ObjectReader(None, 0)
+        is_range = bool(start) or end is not None
         arguments: dict[str, Any] = {"Bucket": self.bucket, "Key": key}
-        if start or end is not None:
+        if is_range:
             arguments["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
         with _told_in_our_words(key):
             answer = self._client.get_object(**arguments)
-        expected = int(answer["ContentLength"])
-        if end is not None and expected != end - start:
-            answer["Body"].close()
+        reader = ObjectReader(answer["Body"], int(answer["ContentLength"]))
+        if is_range and not _is_range_asked_for(answer, start, end):
+            reader.close()
             raise StoreUnavailable("the object store answered another range than was asked for")
-        return self._chunks(answer["Body"], expected, key)
-
-    @staticmethod
-    def _chunks(body: Any, expected: int, key: str) -> Iterator[bytes]:
-        left = expected
-        try:
-            while left:
-                try:
-                    chunk: bytes = body.read(min(READ_BYTES, left))
-                except Exception as error:
-                    raise StoreUnavailable(f"the object store broke off: {type(error).__name__}") from error
-                if not chunk:
-                    raise StoreUnavailable(f"the object store sent {left} bytes too few")
-                left -= len(chunk)
-                yield chunk
-        finally:
-            # Unread bytes would poison the connection for the next one who takes it from the pool.
-            body.close() if left == 0 else _cut_off(body)
+        return reader
 
     def head(self, key: str) -> StoredObject:
         """Size and age of an object. Raises ObjectMissing."""
+        _check_key(key)
         with _told_in_our_words(key):
             answer = self._client.head_object(Bucket=self.bucket, Key=key)
         return StoredObject(key, int(answer["ContentLength"]), answer["LastModified"])
@@ -256,19 +240,20 @@ class ObjectStore:
 
     def objects(self, prefix: str = "", after: str = "") -> Iterator[StoredObject]:
         """All objects in key order, a thousand per request."""
-        with _told_in_our_words():
-            token: dict[str, str] = {"StartAfter": after} if after else {}
-            while True:
+        token: dict[str, str] = {"StartAfter": after} if after else {}
+        while True:
+            with _told_in_our_words():
                 page = self._client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, **token)
-                for item in page.get("Contents", []):
-                    yield StoredObject(item["Key"], int(item["Size"]), item["LastModified"])
-                if not page.get("IsTruncated"):
-                    return
-                token = {"ContinuationToken": page["NextContinuationToken"]}
+            for item in page.get("Contents", []):
+                yield StoredObject(item["Key"], int(item["Size"]), item["LastModified"])
+            if not page.get("IsTruncated"):
+                return
+            token = {"ContinuationToken": page["NextContinuationToken"]}
 
     # --- multipart ------------------------------------------------------------------------------------
 
     def begin_multipart(self, key: str) -> str:
+        """The store's id of a new multipart upload."""
         _check_key(key)
         with _told_in_our_words(key):
             answer = self._client.create_multipart_upload(
@@ -277,7 +262,7 @@ class ObjectStore:
         return str(answer["UploadId"])
 
     def put_part(self, key: str, upload_id: str, number: int, data: bytes | bytearray | memoryview) -> PartReceipt:
-        """Send one part, counted from 1, in order. All but the last are at least 5 MiB."""
+        """Send one part, counted from 1, in order; all but the last at least 5 MiB. Raises UploadForgotten."""
         with _told_in_our_words(key):
             answer = self._client.upload_part(
                 Bucket=self.bucket,
@@ -290,6 +275,7 @@ class ObjectStore:
         return PartReceipt(number, answer["ETag"])
 
     def complete_multipart(self, key: str, upload_id: str, parts: list[PartReceipt]) -> None:
+        """Make the parts one object. Raises UploadForgotten."""
         with _told_in_our_words(key):
             self._client.complete_multipart_upload(
                 Bucket=self.bucket,
@@ -304,17 +290,23 @@ class ObjectStore:
         try:
             with _told_in_our_words(key):
                 self._client.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id)
-        except ObjectMissing:
+        except (ObjectMissing, UploadForgotten):
             return
 
-    def list_multipart(self) -> list[tuple[str, str, datetime]]:
+    def list_multipart(self) -> Iterator[tuple[str, str, datetime]]:
         """Multipart uploads under way: key, id, begun at."""
-        try:
-            with _told_in_our_words():
-                answer = self._client.list_multipart_uploads(Bucket=self.bucket)
-        except ObjectMissing:
-            return []  # how rclone answers before the first multipart upload since its start
-        return [(u["Key"], u["UploadId"], u["Initiated"]) for u in answer.get("Uploads", [])]
+        marker: dict[str, str] = {}
+        while True:
+            try:
+                with _told_in_our_words():
+                    page = self._client.list_multipart_uploads(Bucket=self.bucket, **marker)
+            except (ObjectMissing, UploadForgotten):
+                return  # how rclone answers before the first multipart upload since its start
+            for upload in page.get("Uploads", []):
+                yield upload["Key"], upload["UploadId"], upload["Initiated"]
+            if not page.get("IsTruncated"):
+                return
+            marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
 
     # --- the rest ---------------------------------------------------------------------------------------
 
@@ -355,12 +347,15 @@ class ObjectStore:
             raise StoreUnavailable("the bucket does not exist") from error
 
     def _make_durable(self, key: str) -> None:
-        """The embedded store renames without fsync; before a row may name the object, we sync it."""
+        """The embedded store renames without fsync; before a row may name the object, we sync it.
+
+        The folders above it too, up to the bucket: they may be new, and are made again after a deletion.
+        """
         if self._local_root is None:
             return
         path = self._local_root / key
         try:
-            for target in (path, path.parent):
+            for target in (path, *list(path.parents)[: key.count("/") + 1]):
                 handle = os.open(target, os.O_RDONLY)
                 try:
                     os.fsync(handle)
@@ -370,134 +365,47 @@ class ObjectStore:
             raise StoreUnavailable(f"the stored file cannot be synced: {type(error).__name__}") from error
 
 
-class ObjectWriter:
-    """Collects chunks into parts. Small objects go in one put, larger ones as multipart.
+class ObjectReader(Iterator[bytes]):
+    """The bytes of an answer, half a megabyte at a time. Fewer than promised is an error."""
 
-    While one part travels the next is being filled: one helper thread, one part in flight, so at
-    most two parts are in memory.
-    """
+    def __init__(self, body: Any, size_bytes: int) -> None:
+        self._body = body
+        self._left = size_bytes
 
-    def __init__(self, store: ObjectStore, key: str) -> None:
-        _check_key(key)
-        self.store, self.key = store, key
-        self.size_bytes = 0
-        self._hash = hashlib.sha256()
-        self._buffer: list[bytes] = []
-        self._buffered = 0
-        self._upload_id = ""
-        self._parts: list[PartReceipt] = []
-        self._sender: _Sender | None = None
-        self._is_done = False
-
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
-
-    def write(self, chunk: bytes) -> None:
-        self._hash.update(chunk)
-        self.size_bytes += len(chunk)
-        view = memoryview(chunk)
-        while view:
-            room = PART_BYTES - self._buffered
-            piece, view = view[:room], view[room:]
-            self._buffer.append(bytes(piece))
-            self._buffered += len(piece)
-            if self._buffered == PART_BYTES:
-                self._send_part()
-
-    def _take(self) -> bytes:
-        data = b"".join(self._buffer)
-        self._buffer, self._buffered = [], 0
-        return data
-
-    def _send_part(self) -> None:
-        if not self._upload_id:
-            self._upload_id = self.store.begin_multipart(self.key)
-            self._sender = _Sender()
-        number, data = (
-            len(self._parts) + 1 + (1 if self._sender and self._sender.is_busy else 0),
-            self._take(),
-        )
-        self._collect()
-        assert self._sender is not None
-        self._sender.start(lambda: self.store.put_part(self.key, self._upload_id, number, data))
-
-    def _collect(self) -> None:
-        if self._sender is not None and self._sender.is_busy:
-            self._parts.append(self._sender.wait())
-
-    def finish(self) -> None:
-        if not self._upload_id:
-            self.store.put(self.key, self._take())
-        else:
-            if self._buffered:
-                self._send_part()
-            self._collect()
-            self.store.complete_multipart(self.key, self._upload_id, self._parts)
-        self._is_done = True
-
-    def abandon(self) -> None:
-        """Leave nothing behind, as far as the store can be reached; a sweep finds the rest."""
-        if self._sender is not None and self._sender.is_busy:
-            try:
-                self._sender.wait()
-            except StoreError:
-                pass
+    def __next__(self) -> bytes:
+        if not self._left or self._body is None:
+            self.close()
+            raise StopIteration
         try:
-            if self._upload_id and not self._is_done:
-                self.store.abort_multipart(self.key, self._upload_id)
-            elif self._is_done:
-                self.store.delete(self.key)
-        except StoreError as error:
-            logger.warning("left behind %s: %s", self.key, error)
+            chunk: bytes = self._body.read(min(READ_BYTES, self._left))
+        except Exception as error:
+            self.close()
+            raise StoreUnavailable(f"the object store broke off: {type(error).__name__}") from error
+        if not chunk:
+            self.close()
+            raise StoreUnavailable(f"the object store sent {self._left} bytes too few")
+        self._left -= len(chunk)
+        return chunk
+
+    def close(self) -> None:
+        """Done with it, at whatever point: a connection with unread bytes is closed, not used again."""
+        body, self._body = self._body, None
+        if body is not None:
+            body.close()
 
 
-class _Sender:
-    """Runs one call at a time beside the caller."""
-
-    def __init__(self) -> None:
-        self._thread: threading.Thread | None = None
-        self._result: PartReceipt | None = None
-        self._error: BaseException | None = None
-
-    @property
-    def is_busy(self) -> bool:
-        return self._thread is not None
-
-    def start(self, call: Any) -> None:
-        def work() -> None:
-            try:
-                self._result = call()
-            except BaseException as error:  # noqa: BLE001 (handed to the waiting caller)
-                self._error = error
-
-        self._result = self._error = None
-        self._thread = threading.Thread(target=work, daemon=True)
-        self._thread.start()
-
-    def wait(self) -> PartReceipt:
-        assert self._thread is not None
-        self._thread.join()
-        self._thread = None
-        if self._error is not None:
-            raise self._error
-        assert self._result is not None
-        return self._result
+def _is_range_asked_for(answer: dict[str, Any], start: int, end: int | None) -> bool:
+    """Whether the answer names the range that was asked for, and is as long."""
+    found = CONTENT_RANGE.match(answer.get("ContentRange") or "")
+    if found is None:
+        return False
+    first, last, size = (int(group) for group in found.groups())
+    wanted = (size if end is None else end) - 1
+    return (first, last) == (start, wanted) and int(answer["ContentLength"]) == last - first + 1
 
 
 def _md5(data: bytes | bytearray | memoryview) -> str:
     return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
-
-
-def _cut_off(body: Any) -> None:
-    """Close the connection itself: it still holds bytes nobody will read."""
-    raw = getattr(body, "_raw_stream", None)
-    try:
-        if raw is not None and getattr(raw, "_connection", None) is not None:
-            raw._connection.close()
-        body.close()
-    except Exception as error:  # noqa: BLE001 (closing what is broken already)
-        logger.debug("closing a broken answer: %s", error)
 
 
 def _check_key(key: str) -> None:

@@ -40,12 +40,34 @@ def test_the_names_of_the_corpus_are_treated_as_their_rule_says(corpus: Path) ->
         "a\r",
         "\ud800",
         "x" * 256,
+        "x" * 100_000,
+        "a\u2029b",
+        "\u3164",
+        "\u2800\u2800",
+        "\ufe0f",
+        "\u200d.",
     ],
 )
 def test_what_cannot_be_kept_is_refused_with_a_sentence(name: str) -> None:
     with pytest.raises(InvalidName) as refused:
         clean_name(name)
     assert refused.value.message.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "raw", ["a. .", " .a. . ", "a .. . .", "\u3000b.\u3000", "C:\\x\\y. ", "e\u0301. ", "..a..", " \u0301a"]
+)
+def test_what_has_been_cleaned_once_stays_as_it_is(raw: str) -> None:
+    once = clean_name(raw)
+    assert clean_name(once) == once
+    assert not once.endswith((".", " "))
+
+
+def test_no_key_is_longer_than_its_column() -> None:
+    for code in range(0x110000):
+        if not 0xD800 <= code < 0xE000:
+            character = chr(code)
+            assert len(name_key(character)) <= len(character.encode()), hex(code)
 
 
 def test_the_limit_counts_bytes() -> None:
@@ -77,3 +99,7 @@ def test_a_free_name_counts_on_and_keeps_its_suffix_and_limit() -> None:
 def test_characters_that_reorder_a_name_are_shown() -> None:
     assert shown_name("invoice\u202efdp.exe") == "invoice⟨U+202E⟩fdp.exe"
     assert shown_name("👩\u200d👧.txt") == "👩\u200d👧.txt"
+    assert shown_name("می\u200cخواهم.pdf") == "می\u200cخواهم.pdf"
+    assert shown_name("pay\u200dpal") == "pay⟨U+200D⟩pal"
+    assert shown_name("a\u2044b\u3164") == "a⟨U+2044⟩b⟨U+3164⟩"
+    assert shown_name("ab\u00adc") == "ab⟨U+00AD⟩c"
