@@ -370,7 +370,7 @@ def test_axe_finds_nothing_on_any_page(
                     who.page.screenshot(path=f"{shots}/{name}-{width}-{scheme}.png")
             who.page.set_viewport_size({"width": 1280, "height": 900})
     page = visitor.page
-    page.goto("/files/")
+    page.goto("/files/?view=list")
     page.locator(".row .name").first.click()
     expect(page.get_by_role("heading", name="Facts")).to_be_visible()
     visitor.check_access()
