@@ -11,10 +11,14 @@ from hypothesis import strategies as st
 from accounts.actions import make_user
 from accounts.actors import Actor
 from accounts.models import Group, Membership, User
+from documents.actions.documents import rename_document, star_document
+from documents.actions.topics import make_topic, tag_documents
+from documents.actions.trash import trash_document
 from documents.models import Document, Folder, TrashEntry
 from documents.names import name_key
 from sharing import access
 from sharing.access import Level, NotAllowed, NotVisible
+from sharing.actions import share
 from sharing.models import Share
 
 
@@ -36,11 +40,12 @@ def build(data: st.DataObject) -> World:
     world = World()
     for n in range(3):
         world.people.append(make_user(f"p{n}", f"p{n}@vault.test", by=Actor.system()))
-    group = Group.objects.create(name="G", name_key="g")
-    for person in world.people:
-        if data.draw(st.booleans()):
-            Membership.objects.create(group=group, user=person)
-            world.members.add((group.pk, person.pk))
+    groups = [Group.objects.create(name=f"G{n}", name_key=f"g{n}") for n in range(2)]
+    for group in groups:
+        for person in world.people:
+            if data.draw(st.booleans()):
+                Membership.objects.create(group=group, user=person)
+                world.members.add((group.pk, person.pk))
     for n in range(data.draw(st.integers(0, 6))):
         parent = data.draw(st.sampled_from([None, *world.folders]))
         owner = parent.user if parent else data.draw(st.sampled_from(world.people))
@@ -64,9 +69,8 @@ def build(data: st.DataObject) -> World:
     seen = set()
     for _ in range(data.draw(st.integers(0, 7))):
         item: Folder | Document = data.draw(st.sampled_from([*world.folders, *world.documents]))  # type: ignore[assignment]
-        to_group = data.draw(st.booleans())
-        person = data.draw(st.sampled_from(world.people))
-        key = (item.pk, "group" if to_group else person.pk)
+        receiver = data.draw(st.sampled_from([*world.people, *groups]))
+        key = (item.pk, receiver.pk)
         if key in seen:
             continue
         seen.add(key)
@@ -74,8 +78,8 @@ def build(data: st.DataObject) -> World:
             Share.objects.create(
                 document=item if isinstance(item, Document) else None,
                 folder=item if isinstance(item, Folder) else None,
-                recipient=None if to_group else person,
-                group=group if to_group else None,
+                recipient=receiver if isinstance(receiver, User) else None,
+                group=receiver if isinstance(receiver, Group) else None,
                 shared_by=item.user,
                 level=data.draw(st.sampled_from(LEVELS)),
                 expires_at=data.draw(st.sampled_from([None, now() + timedelta(days=1), now() - timedelta(seconds=1)])),
@@ -101,11 +105,11 @@ def naive_level(world: World, person: User, item: Document | Folder) -> int:
         chain.append(at.pk)
         at = at.parent
     best = 0
-    for share in world.shares:
-        holds = share.recipient_id == person.pk or (share.group_id, person.pk) in world.members
-        is_alive = share.expires_at is None or share.expires_at > now()
-        if holds and is_alive and (share.document_id or share.folder_id) in chain:
-            best = max(best, share.level)
+    for row in world.shares:
+        holds = row.recipient_id == person.pk or (row.group_id, person.pk) in world.members
+        is_alive = row.expires_at is None or row.expires_at > now()
+        if holds and is_alive and (row.document_id or row.folder_id) in chain:
+            best = max(best, row.level)
     return best
 
 
@@ -180,6 +184,79 @@ def test_leaving_the_group_ends_access_at_once(paper: Document, alice: User, gin
 
 
 def test_nobody_is_somebody_without_an_account(paper: Document) -> None:
-    for actor in (Actor.anonymous(), Actor.job(None), Actor.command(None)):
+    for actor in (Actor.anonymous(), Actor.job(None), Actor.command(None), Actor.system()):
         assert not access.visible_documents(actor).exists()
+        assert not access.visible_folders(actor).exists()
+        assert not access.visible_topics(actor).exists()
+        assert not access.own_trash(actor).exists()
+        assert not access.own_uploads(actor).exists()
+        assert not access.visible_events(actor).exists()
         assert access.level_on_document(actor, paper) is None
+
+
+def test_the_trash_is_its_owners_alone(
+    paper: Document, alice: User, alice_actor: Actor, bob: User, bob_actor: Actor
+) -> None:
+    Share.objects.create(document=paper, recipient=bob, shared_by=alice, level=Level.MANAGE)
+    entry = trash_document(paper, by=alice_actor)
+    paper.refresh_from_db()
+    assert access.level_on_document(bob_actor, paper) is None
+    for act in (
+        lambda: access.fetch_document(bob_actor, paper.pk),
+        lambda: access.fetch_trash_entry(bob_actor, entry.pk),
+        lambda: access.fetch_document(alice_actor, paper.pk),
+    ):
+        with pytest.raises(NotVisible):
+            act()
+    assert access.fetch_trash_entry(alice_actor, entry.pk) == entry
+
+
+def test_a_share_ends_when_it_expires_and_when_the_account_is_disabled(
+    paper: Document, alice: User, bob: User, bob_actor: Actor
+) -> None:
+    shared = Share.objects.create(document=paper, recipient=bob, shared_by=alice, level=Level.VIEW)
+    for moment, is_seen in ((now() + timedelta(minutes=1), True), (now() - timedelta(seconds=1), False), (None, True)):
+        Share.objects.filter(pk=shared.pk).update(expires_at=moment)
+        assert (access.level_on_document(bob_actor, paper) is not None) == is_seen
+        assert access.visible_documents(bob_actor).exists() == is_seen
+    bob.is_active = False
+    bob.save()
+    disabled = Actor.for_user(User.objects.get(pk=bob.pk))
+    assert access.level_on_document(disabled, paper) is None
+    assert not access.visible_documents(disabled).exists()
+
+
+def test_what_a_recipient_does_for_himself_is_not_the_owners_business(
+    paper: Document, alice: User, alice_actor: Actor, bob: User, bob_actor: Actor
+) -> None:
+    Share.objects.create(document=paper, recipient=bob, shared_by=alice, level=Level.EDIT)
+    tag_documents([paper], make_topic("Suspicious", "red", by=bob_actor), by=bob_actor)
+    star_document(paper, by=bob_actor)
+    rename_document(paper, "Renamed", by=bob_actor)
+    star_document(paper, by=alice_actor)
+
+    def told(actor: Actor) -> list[str]:
+        return sorted(access.events_of(actor, paper).values_list("action", flat=True))
+
+    assert told(alice_actor) == ["document_renamed", "document_starred"]
+    assert told(bob_actor) == ["document_renamed", "document_starred", "document_tagged"]
+    assert not access.visible_events(alice_actor).filter(details__contains="Suspicious").exists()
+
+
+def test_nobody_shares_more_than_he_has_or_what_he_may_not(
+    paper: Document, alice: User, alice_actor: Actor, bob: User, bob_actor: Actor, dora: User, gina: User
+) -> None:
+    family = Group.objects.get(name="Family")
+    for level in (Level.VIEW, Level.EDIT):
+        assert share(paper, bob, level, by=alice_actor).level == level
+        with pytest.raises(NotAllowed):
+            share(paper, dora, Level.VIEW, by=bob_actor)
+    share(paper, bob, Level.MANAGE, by=alice_actor)
+    share(paper, family, Level.COMMENT, by=bob_actor)
+    for receiver, level in ((dora, Level.OWN), (alice, Level.VIEW)):
+        with pytest.raises(NotAllowed):
+            share(paper, receiver, level, by=bob_actor)
+    assert Share.objects.filter(document=paper).count() == 2
+    assert access.level_on_document(Actor.for_user(gina), paper) == Level.COMMENT
+    with pytest.raises(NotVisible):
+        share(paper, bob, Level.VIEW, by=Actor.for_user(dora))

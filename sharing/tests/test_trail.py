@@ -1,5 +1,6 @@
 """The trail: in the same transaction, in a closed vocabulary, once per reading, never changed."""
 
+import re
 import uuid
 from datetime import timedelta
 
@@ -7,7 +8,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.utils.timezone import now
 
-from accounts.actors import Actor
+from accounts.actors import Actor, ActorKind
 from accounts.models import User
 from documents.actions.folders import make_folder
 from documents.models import Folder
@@ -55,11 +56,48 @@ def test_details_are_short_plain_and_canonical(alice_actor: Actor) -> None:
     audit.record(
         Verb.DOCUMENT_RENAMED,
         by=alice_actor,
-        details={"z": "x" * 900, "a": uuid.UUID(int=0), "n": 3, "nul": "a\x00b"},
+        details={"topic": "x" * 900, "from": uuid.UUID(int=0), "left": 3, "reason": "a\x00b"},
     )
     event = AuditEvent.objects.latest("id")
-    assert event.details.startswith('{"a":"00000000-0000-0000-0000-000000000000","n":3,"nul":"ab","z":"xxx')
-    assert len(event.metadata["z"]) == audit.VALUE_LIMIT
+    assert event.details.startswith(
+        '{"from":"00000000-0000-0000-0000-000000000000","left":3,"reason":"ab","topic":"xxx'
+    )
+    assert len(event.metadata["topic"]) == audit.VALUE_LIMIT
+
+
+def test_what_the_trail_has_no_place_for_is_refused(alice_actor: Actor) -> None:
+    for careless in ({"password": "hunter22"}, {"token": "t"}, {"from": "a", "request": "POST …"}):
+        with pytest.raises(ValueError, match="no place for"):
+            audit.record(Verb.FOLDER_MADE, by=alice_actor, details=careless)
+        with pytest.raises(ValueError, match="no place for"):
+            audit.record_many(Verb.FOLDER_MADE, [("folder", "", "", None, careless)], by=alice_actor)
+    assert not {key for key in audit.DETAILS if re.search("pass|secret|token|code|key|seed|cookie", key)}
+
+
+def test_half_characters_and_nulls_do_not_stop_the_trail(alice_actor: Actor) -> None:
+    audit.record(
+        Verb.FOLDER_MADE,
+        by=alice_actor,
+        target_name="a\x00\ud800" + "n" * 400,
+        details={"from": "\udfff\x00", "fields": ["\ud83d", None, True, 5, 1.5]},
+    )
+    event = AuditEvent.objects.latest("id")
+    assert event.target_name.startswith("a?nnn")
+    assert len(event.target_name) == 255
+    assert event.metadata == {"from": "?", "fields": ["?", None, True, 5, "1.5"]}
+
+
+def test_the_vocabulary_is_closed(alice_actor: Actor) -> None:
+    with pytest.raises(AttributeError):
+        audit.record("made_up", by=alice_actor)  # type: ignore[arg-type]
+
+
+def test_a_reader_without_an_account_is_told_by_his_session(alice_actor: Actor) -> None:
+    version = put("a.txt", None, alice_actor).current_version
+    assert version is not None
+    holders = [Actor(ActorKind.LINK, session_hash=letter * 32, address="2001:db8::1") for letter in "ab"]
+    told = [audit.record_reading(Verb.DOCUMENT_DOWNLOADED, version, by=who) for who in (*holders, holders[0])]
+    assert told == [True, True, False]
 
 
 def test_every_verb_has_its_wording() -> None:

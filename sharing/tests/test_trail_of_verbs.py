@@ -1,0 +1,217 @@
+"""Every verb tells the trail in the transaction of what it did: if it cannot be told, it is not done.
+
+The table below holds one act for each verb of documents and sharing; a verb without a line fails.
+Triggers on the tables note which transaction touched them, so a change without its line is found
+whichever way it was made.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+
+import pytest
+from django.db import connection
+
+from accounts.actors import Actor
+from accounts.models import User
+from documents import uploads
+from documents.actions import documents as document_verbs
+from documents.actions import folders as folder_verbs
+from documents.actions import selection
+from documents.actions import topics as topic_verbs
+from documents.actions import trash as trash_verbs
+from documents.models import Document, Folder, Topic, TrashEntry
+from documents.tests.making import folders, put
+from docuvault.lib.roles import migration_role
+from sharing import actions as sharing_verbs
+from sharing import audit
+from sharing.access import Level
+from sharing.models import AuditEvent
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TABLES = (
+    "folders", "documents", "versions", "topics", "document_topics", "stars", "trash_entries", "shares",
+)  # fmt: skip
+
+
+@dataclass
+class World:
+    """What the acts below need: two folders, some documents, a topic, and two things in the trash."""
+
+    by: Actor
+    other: User
+    car: Folder
+    home: Folder
+    a: Document
+    b: Document
+    elsewhere: Document
+    tagged: Document
+    topic: Topic
+    thrown: TrashEntry
+    thrown_folder: TrashEntry
+
+
+@pytest.fixture
+def world(alice_actor: Actor, bob: User) -> World:
+    car, home = folders("Car", alice_actor), folders("Home", alice_actor)
+    a, b, tagged, gone = (put(name, car, alice_actor) for name in ("a.txt", "b.txt", "tagged.txt", "gone.txt"))
+    topic = topic_verbs.make_topic("Tax", "green", by=alice_actor)
+    topic_verbs.tag_documents([tagged], topic, by=alice_actor)
+    document_verbs.star_document(tagged, by=alice_actor)
+    put("in.txt", folders("Old", alice_actor), alice_actor)
+    thrown_folder = trash_verbs.trash_folder(Folder.objects.get(name="Old"), by=alice_actor)
+    thrown = trash_verbs.trash_document(gone, by=alice_actor)
+    elsewhere = put("elsewhere.txt", None, alice_actor)
+    return World(alice_actor, bob, car, home, a, b, elsewhere, tagged, topic, thrown, thrown_folder)
+
+
+Act = Callable[[World], object]
+ACTS: dict[str, tuple[Act, list[str]]] = {
+    "make_folder": (lambda w: folder_verbs.make_folder("New", w.car, by=w.by), ["folder_made"]),
+    "ensure_folder_path": (
+        lambda w: folder_verbs.ensure_folder_path(["x", "y"], w.car, by=w.by),
+        ["folder_made", "folder_made"],
+    ),
+    "rename_folder": (lambda w: folder_verbs.rename_folder(w.car, "Auto", by=w.by), ["folder_renamed"]),
+    "move_folder": (lambda w: folder_verbs.move_folder(w.car, w.home, by=w.by), ["folder_moved"]),
+    "rename_document": (lambda w: document_verbs.rename_document(w.a, "c.txt", by=w.by), ["document_renamed"]),
+    "move_document": (lambda w: document_verbs.move_document(w.a, None, by=w.by), ["document_moved"]),
+    "move_documents": (
+        lambda w: document_verbs.move_documents([w.a, w.b], None, by=w.by),
+        ["document_moved", "document_moved"],
+    ),
+    "star_document": (lambda w: document_verbs.star_document(w.a, by=w.by), ["document_starred"]),
+    "unstar_document": (lambda w: document_verbs.unstar_document(w.tagged, by=w.by), ["document_unstarred"]),
+    "move_items": (
+        lambda w: selection.move_items([w.elsewhere], [w.home], w.car, by=w.by),
+        ["document_moved", "folder_moved"],
+    ),
+    "trash_items": (
+        lambda w: selection.trash_items([w.a, w.b], [w.home], by=w.by),
+        ["document_trashed", "document_trashed", "folder_trashed"],
+    ),
+    "trash_document": (lambda w: trash_verbs.trash_document(w.a, by=w.by), ["document_trashed"]),
+    "trash_documents": (
+        lambda w: trash_verbs.trash_documents([w.a, w.b], by=w.by),
+        ["document_trashed", "document_trashed"],
+    ),
+    "trash_folder": (lambda w: trash_verbs.trash_folder(w.car, by=w.by), ["folder_trashed"]),
+    "restore": (lambda w: trash_verbs.restore(w.thrown, by=w.by), ["document_restored"]),
+    "restore_entries": (
+        lambda w: trash_verbs.restore_entries([w.thrown, w.thrown_folder], by=w.by),
+        ["document_restored", "folder_restored"],
+    ),
+    "purge": (lambda w: trash_verbs.purge(w.thrown_folder, by=w.by), ["document_purged", "folder_purged"]),
+    "empty_trash": (
+        lambda w: trash_verbs.empty_trash(by=w.by),
+        ["document_purged", "document_purged", "folder_purged", "trash_emptied"],
+    ),
+    "make_topic": (lambda w: topic_verbs.make_topic("Car", "red", by=w.by), ["topic_made"]),
+    "change_topic": (lambda w: topic_verbs.change_topic(w.topic, "Taxes", "red", by=w.by), ["topic_changed"]),
+    "delete_topic": (lambda w: topic_verbs.delete_topic(w.topic, by=w.by), ["topic_deleted"]),
+    "tag_documents": (
+        lambda w: topic_verbs.tag_documents([w.a, w.b, w.tagged], w.topic, by=w.by),
+        ["document_tagged", "document_tagged"],
+    ),
+    "untag_documents": (
+        lambda w: topic_verbs.untag_documents([w.a, w.tagged], w.topic, by=w.by),
+        ["document_untagged"],
+    ),
+    "share": (lambda w: sharing_verbs.share(w.car, w.other, Level.VIEW, by=w.by), ["share_made"]),
+    "store_stream": (lambda w: put("new.txt", w.car, w.by), ["document_added"]),
+}
+MODULES = (folder_verbs, document_verbs, selection, topic_verbs, trash_verbs, sharing_verbs)
+
+
+def verbs_of(module: ModuleType) -> set[str]:
+    """The public functions of a module of verbs that act for somebody."""
+    return {
+        name
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if not name.startswith("_")
+        and function.__module__ == module.__name__
+        and (by := inspect.signature(function).parameters.get("by"))
+        and by.kind is by.KEYWORD_ONLY
+    }
+
+
+def test_every_verb_is_in_the_table() -> None:
+    there = set().union(*(verbs_of(module) for module in MODULES))
+    assert there == set(ACTS) - {uploads.store_stream.__name__}
+
+
+NOTE = """
+    CREATE TABLE touched (xact bigint NOT NULL, place text NOT NULL);
+    CREATE FUNCTION note_touch() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO touched VALUES (pg_current_xact_id()::text::bigint, TG_TABLE_NAME);
+        RETURN NULL;
+    END
+    $$;
+"""
+
+
+@pytest.fixture
+def touched(world: World) -> Iterator[Callable[[], set[tuple[int, str]]]]:
+    """Which transactions have changed which tables since the world was made."""
+    with migration_role(), connection.cursor() as cursor:
+        cursor.execute(NOTE)
+        for table in TABLES:
+            cursor.execute(
+                f"CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON {table}"
+                " FOR EACH ROW EXECUTE FUNCTION note_touch()"
+            )
+
+    def ask() -> set[tuple[int, str]]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT DISTINCT xact, place FROM touched")
+            return set(cursor.fetchall())
+
+    yield ask
+    with migration_role(), connection.cursor() as cursor:
+        cursor.execute("DROP FUNCTION note_touch() CASCADE")
+        cursor.execute("DROP TABLE touched")
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_a_verb_tells_what_it_did_in_its_own_transaction(
+    name: str, world: World, touched: Callable[[], set[tuple[int, str]]]
+) -> None:
+    act, expected = ACTS[name]
+    last = AuditEvent.objects.latest("id").pk
+    act(world)
+    told = AuditEvent.objects.filter(pk__gt=last)
+    assert sorted(event.action for event in told) == expected
+    changes = touched()
+    assert changes, "the act has changed nothing"
+    assert {xact for xact, _place in changes} <= {event.xact for event in told}
+    assert all(event.actor_id == world.by.user.pk and event.owner_id for event in told)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", [name for name in ACTS if name != "store_stream"])
+def test_what_cannot_be_told_is_not_done(
+    name: str, world: World, touched: Callable[[], set[tuple[int, str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(Exception):
+        pass
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise Full
+
+    monkeypatch.setattr(audit, "record", fail)
+    monkeypatch.setattr(audit, "record_many", fail)
+    with pytest.raises(Full):
+        ACTS[name][0](world)
+    assert not touched()
+
+
+def test_bytes_whose_arrival_cannot_be_told_are_no_document(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise ArithmeticError
+
+    monkeypatch.setattr(audit, "record", fail)
+    with pytest.raises(ArithmeticError):
+        ACTS["store_stream"][0](world)
+    assert not Document.objects.filter(name="new.txt").exists()
