@@ -92,6 +92,47 @@ def test_a_quota_is_a_hundred_mebibytes_by_default() -> None:
     assert str(columns("quotas")["used_bytes"][2]) == "0"
 
 
+KEYS = {
+    ("quotas", "user_id", "users", "id"),
+    ("refresh_tokens", "user_id", "users", "id"),
+    ("folders", "user_id", "users", "id"),
+    ("folders", "parent_id", "folders", "id"),
+    ("folders", "trash_id", "trash_entries", "id"),
+    ("documents", "user_id", "users", "id"),
+    ("documents", "folder_id", "folders", "id"),
+    ("documents", "current_version_id", "versions", "id"),
+    ("documents", "trash_id", "trash_entries", "id"),
+    ("versions", "document_id", "documents", "id"),
+    ("topics", "user_id", "users", "id"),
+    ("document_topics", "document_id", "documents", "id"),
+    ("document_topics", "topic_id", "topics", "id"),
+    ("shares", "document_id", "documents", "id"),
+    ("shares", "folder_id", "folders", "id"),
+    ("shares", "recipient_id", "users", "id"),
+    ("shares", "group_id", "groups", "id"),
+    ("shares", "shared_by_id", "users", "id"),
+    ("cloud_connections", "user_id", "users", "id"),
+}
+
+
+def test_each_reference_points_where_it_should_and_the_trail_points_nowhere() -> None:
+    found = ask(
+        "SELECT c.conrelid::regclass::text, a.attname, c.confrelid::regclass::text, b.attname FROM pg_constraint c"
+        " JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]"
+        " JOIN pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = c.confkey[1]"
+        " WHERE c.contype = 'f'"
+    )
+    assert set(found) >= KEYS
+    assert not [row for row in found if "audit_log" in (row[0], row[2])]
+
+
+@pytest.mark.parametrize("table", sorted(TABLES - {"audit_log", "quotas", "document_topics"}))
+def test_a_thing_is_named_by_a_random_uuid(table: str) -> None:
+    kind, is_nullable, default = columns(table)["id"]
+    assert (kind, is_nullable) == ("uuid", "NO")
+    assert "gen_random_uuid()" in str(default)
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -177,11 +218,44 @@ def test_the_running_role_owns_nothing_and_is_no_superuser() -> None:
         "TRUNCATE users",
         "CREATE INDEX x ON users (email)",
         "CREATE SCHEMA mine",
+        "CREATE TEMPORARY TABLE documents (id uuid)",
+        "CREATE VIEW mine AS SELECT 1",
+        "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE SEQUENCE mine",
+        "CREATE TYPE mine AS ENUM ('a')",
+        "CREATE EXTENSION hstore",
+        "ALTER TABLE documents DISABLE TRIGGER ALL",
+        "ALTER TABLE folders DROP CONSTRAINT uq_folders_user_parent_name",
+        "ALTER SEQUENCE audit_log_id_seq RESTART",
+        "DROP INDEX ix_folders_path",
+        "CREATE TRIGGER mine BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION refuse_trail_change()",
+        "DROP FUNCTION refuse_trail_change() CASCADE",
+        "COMMENT ON TABLE users IS 'mine'",
+        "SET ROLE docuvault_migrate",
+        "SET SESSION AUTHORIZATION docuvault_migrate",
+        "SET session_replication_role = replica",
+        "COPY users TO PROGRAM 'true'",
+        "SELECT pg_read_file('/etc/passwd')",
     ],
 )
 def test_the_running_role_changes_no_schema(statement: str) -> None:
     with pytest.raises(DatabaseError, match=r"permission denied|must be owner"), transaction.atomic():
-        ask(statement)
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+
+
+def test_no_right_over_any_table_goes_beyond_rows() -> None:
+    beyond = ask(
+        "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = 'public' AND c.relkind = 'r'"
+        " AND has_table_privilege(current_user, c.oid, 'TRUNCATE, REFERENCES, TRIGGER')"
+    )
+    assert beyond == []
+    assert ask(
+        "SELECT has_schema_privilege(current_user, 'public', 'CREATE'),"
+        " has_database_privilege(current_user, current_database(), 'CREATE'),"
+        " has_database_privilege(current_user, current_database(), 'TEMPORARY')"
+    ) == [(False, False, False)]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -190,7 +264,9 @@ def test_a_table_made_later_is_the_applications_without_a_further_grant() -> Non
         cursor.execute("CREATE TABLE made_later (id bigserial PRIMARY KEY, word text)")
     try:
         with connection.cursor() as cursor:
-            cursor.execute("INSERT INTO made_later (word) VALUES ('a')")
+            cursor.execute("INSERT INTO made_later (word) VALUES ('a') RETURNING id")
+            assert cursor.fetchone() == (1,)
+            cursor.execute("SELECT nextval('made_later_id_seq'), last_value FROM made_later_id_seq")
             cursor.execute("UPDATE made_later SET word = 'b'")
             cursor.execute("SELECT word FROM made_later")
             assert cursor.fetchone() == ("b",)
