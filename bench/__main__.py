@@ -23,6 +23,7 @@ def memory_row(vault: RunningVault, when: str, limit: int) -> Row:
 
 def measured(parts: list[str]) -> Iterator[Row]:
     with tempfile.TemporaryDirectory(prefix="docuvault-bench-") as folder:
+        Path(folder).chmod(0o711)  # as root PostgreSQL is somebody else and must pass through
         data = Path(folder) / "data"
         with running_vault(data):
             time.sleep(2)

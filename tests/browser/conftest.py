@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request
 
 from docuvault.stack.browser import find_browser
+from docuvault.stack.process import end
 from docuvault.stack.web import command as web_command
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -99,12 +101,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield made
     finally:
         for process in processes:
-            process.terminate()
-        for process in processes:
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            end(process, signal.SIGTERM, patience=10)
         log.close()
 
 

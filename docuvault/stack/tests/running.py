@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,6 +31,14 @@ def until(ask: Callable[[], Answer], what: str, limit: float = PATIENCE) -> Answ
             return answer
         assert time.monotonic() < deadline, f"{what}: not within {limit} s"
         time.sleep(0.05)
+
+
+@contextmanager
+def passable_folder(name: str) -> Iterator[Path]:
+    """A temporary folder that PostgreSQL's own user may pass through, so that all lies inside it."""
+    with tempfile.TemporaryDirectory(prefix=f"docuvault {name} ") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
 
 
 class RunningStack:

@@ -15,24 +15,25 @@ import pytest
 
 from docuvault.stack.configuration import CHECKOUT, OURS
 from docuvault.stack.process import family
-from docuvault.stack.tests.running import ADMIN_PASSWORD, RunningStack, survivors, until
+from docuvault.stack.tests.running import ADMIN_PASSWORD, RunningStack, passable_folder, survivors, until
 
 pytestmark = pytest.mark.timeout(300)
 PARTS = ("store", "postgres", "worker", "web")
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+def stack() -> Iterator[RunningStack]:
     """One stack for all tests here, in a folder whose path has a space."""
-    running = RunningStack(
-        tmp_path_factory.mktemp("a vault") / "the data",
-        DOCUVAULT_ADMIN_EMAIL="ada@vault.test",
-        DOCUVAULT_ADMIN_PASSWORD=ADMIN_PASSWORD,
-    )
-    try:
-        yield running.start()
-    finally:
-        running.stop()
+    with passable_folder("stack") as folder:
+        running = RunningStack(
+            folder / "the data",
+            DOCUVAULT_ADMIN_EMAIL="ada@vault.test",
+            DOCUVAULT_ADMIN_PASSWORD=ADMIN_PASSWORD,
+        )
+        try:
+            yield running.start()
+        finally:
+            running.stop()
 
 
 def query(stack: RunningStack, text: str) -> list[tuple[object, ...]]:
@@ -92,13 +93,14 @@ def test_a_data_folder_that_cannot_be_written_is_told_in_one_line(stack: Running
         ({"DOCUVAULT_PG_BIN": "/nowhere"}, "holds no initdb"),
     ],
 )
-def test_settings_that_cannot_be_are_told_in_one_line(tmp_path: Path, settings: dict[str, str], words: str) -> None:
-    other = RunningStack(tmp_path / "data")
-    done = other.command("run", **settings)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.count("\n") == 1
-    assert words in done.stderr
-    assert other.parts() == {}
+def test_settings_that_cannot_be_are_told_in_one_line(settings: dict[str, str], words: str) -> None:
+    with passable_folder("settings") as folder:
+        other = RunningStack(folder / "data")
+        done = other.command("run", **settings)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.count("\n") == 1
+        assert words in done.stderr
+        assert other.parts() == {}
 
 
 def test_secrets_are_readable_by_their_owner_alone(stack: RunningStack) -> None:
