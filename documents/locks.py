@@ -3,6 +3,7 @@
 An advisory lock of the transaction. Rejected: locking the quota row, which every upload needs.
 """
 
+import hashlib
 from uuid import UUID
 
 from django.db import connection
@@ -16,3 +17,10 @@ def lock_vault(owner_id: UUID, *, is_shared: bool = False) -> None:
     key = int.from_bytes(owner_id.bytes[:8], "big", signed=True)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {function}(%s)", [key])
+
+
+def lock_names(owner_id: UUID, folder_id: UUID | None) -> None:
+    """Wait in line for the numbered names of one folder, until the transaction ends."""
+    digest = hashlib.sha256(f"names {owner_id} {folder_id}".encode()).digest()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(digest[:8], "big", signed=True)])

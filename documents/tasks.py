@@ -29,8 +29,8 @@ ORPHAN_AGE = timedelta(hours=24)
 @job(attempts=8)
 def finish_upload(upload_id: str) -> None:
     """Put a large upload together, as the person who sent it."""
-    upload = Upload.objects.select_related("actor").get(pk=UUID(upload_id))
-    if upload.state == UploadState.FINISHING:
+    upload = Upload.objects.select_related("actor").filter(pk=UUID(upload_id)).first()
+    if upload is not None and upload.state == UploadState.FINISHING:
         uploads.assemble(upload.pk, by=Actor.job(upload.actor))
 
 

@@ -5,9 +5,10 @@ from documents.models.folders import Folder
 from documents.models.jobs import JobRun, JobState
 from documents.models.topics import DocumentTopic, Topic, TopicColour, TopicReason
 from documents.models.trash import EntryKind, TrashEntry
-from documents.models.uploads import PendingDeletion, Upload, UploadPiece, UploadState
+from documents.models.uploads import LIVE_UPLOAD_STATES, PendingDeletion, Upload, UploadPiece, UploadState
 
 __all__ = [
+    "LIVE_UPLOAD_STATES",
     "Document",
     "DocumentTopic",
     "EntryKind",

@@ -21,7 +21,7 @@ from documents.models import Document, JobRun, PendingDeletion, Upload, UploadPi
 from documents.names import InvalidName
 from documents.storage import StoreUnavailable, new_key, store
 from documents.tests.making import at_once, folders, put
-from documents.uploads import PIECE_BYTES, TooLarge, UploadEnded, UploadRefused, WrongOffset, sniff
+from documents.uploads import PIECE_BYTES, TooLarge, UploadEnded, UploadRefused, WrongOffset, staged
 from sharing.access import NotAllowed, NotVisible
 from sharing.models import AuditEvent, Share, ShareLevel
 
@@ -169,11 +169,43 @@ def begin(size: int, by: Actor, name: str = "a.bin") -> Upload:
     return uploads.begin_upload(name, size, None, by=by)
 
 
-def test_a_file_in_one_piece_becomes_the_document_without_a_copy(alice: User, alice_actor: Actor) -> None:
+def test_a_small_file_that_comes_whole_is_filed_at_once(alice: User, alice_actor: Actor) -> None:
     data = os.urandom(5000)
     upload = begin(5000, alice_actor)
     assert counters(alice) == (0, 5000)
-    uploads.receive(upload.pk, 0, io.BytesIO(data), 5000, by=alice_actor)
+    row = uploads.receive(upload.pk, 0, io.BytesIO(data), 5000, by=alice_actor)
+    assert (row.state, row.received_bytes) == (UploadState.DONE, 5000)
+    document = Document.objects.get()
+    assert row.document == document
+    assert content(document) == data
+    assert document.sha256 == hashlib.sha256(data).hexdigest()
+    assert counters(alice) == (5000, 0)
+    assert not UploadPiece.objects.exists()
+    assert not PendingDeletion.objects.exists()
+
+
+def test_its_object_is_named_by_its_row_before_it_is_written(alice: User, alice_actor: Actor) -> None:
+    key = new_key()
+    upload = uploads.begin_upload("a", 3, None, by=alice_actor, object_key=key)
+    uploads.receive(upload.pk, 0, io.BytesIO(b"abc"), 3, by=alice_actor, noted_key=key)
+    assert Document.objects.get().object_key == key
+    assert not PendingDeletion.objects.exists()
+
+
+def test_an_object_key_that_was_noted_and_not_used_is_forgotten(alice: User, alice_actor: Actor) -> None:
+    key = new_key()
+    upload = uploads.begin_upload("a", 3, None, by=alice_actor, object_key=key)
+    store().put(key, b"x")  # the process that wrote it died before it could name it
+    uploads.receive(upload.pk, 0, io.BytesIO(b"abc"), 3, by=alice_actor)
+    tasks.purge_objects()
+    assert key not in objects()
+    assert content(Document.objects.get()) == b"abc"
+
+
+def test_one_piece_becomes_the_document_without_a_copy(alice: User, alice_actor: Actor) -> None:
+    data = os.urandom(5000)
+    upload = begin(5000, alice_actor)
+    with_nothing_more(upload, data, alice_actor)
     key = UploadPiece.objects.get().object_key
     document = uploads.finish_upload(upload.pk, by=alice_actor)
     assert document is not None
@@ -182,6 +214,13 @@ def test_a_file_in_one_piece_becomes_the_document_without_a_copy(alice: User, al
     assert counters(alice) == (5000, 0)
     assert not UploadPiece.objects.exists()
     assert not PendingDeletion.objects.exists()
+
+
+def with_nothing_more(upload: Upload, data: bytes, by: Actor) -> None:
+    """All bytes as one staged piece, not filed yet: as if the process died between the two steps."""
+    staging = staged.Staging(upload, 0)
+    staging.add(data)
+    staging.settle()
 
 
 def test_a_file_in_many_pieces_is_put_together_and_the_pieces_go(alice_actor: Actor) -> None:
@@ -226,36 +265,67 @@ def test_more_than_announced_is_refused_and_changes_nothing(alice: User, alice_a
 
 def test_one_upload_is_one_document_however_often_it_is_finished(alice: User, alice_actor: Actor) -> None:
     upload = begin(3, alice_actor)
-    uploads.receive(upload.pk, 0, io.BytesIO(b"abc"), 3, by=alice_actor)
+    with_nothing_more(upload, b"abc", alice_actor)
     first = uploads.finish_upload(upload.pk, by=alice_actor)
+    assert first is not None
     assert uploads.finish_upload(upload.pk, by=alice_actor) == first
+    assert uploads.assemble(upload.pk, by=alice_actor) == first
+    with pytest.raises(WrongOffset) as told:
+        uploads.receive(upload.pk, 0, io.BytesIO(b"xyz"), 3, by=alice_actor)
+    assert told.value.offset == 3
     assert Document.objects.count() == 1
     assert counters(alice) == (3, 0)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_finished_by_eight_at_once_it_is_still_one(alice: User, alice_actor: Actor) -> None:
-    upload = begin(3, alice_actor)
-    uploads.receive(upload.pk, 0, io.BytesIO(b"abc"), 3, by=alice_actor)
-    at_once([partial(uploads.finish_upload, upload.pk, by=alice_actor)] * 8)
-    assert Document.objects.count() == 1
-    assert counters(alice) == (3, 0)
+    data = os.urandom(PIECE_BYTES + 10)
+    upload = begin(len(data), alice_actor)
+    uploads.receive(upload.pk, 0, io.BytesIO(data), len(data), by=alice_actor)
+    results = at_once([partial(uploads.finish_upload, upload.pk, by=alice_actor)] * 8)
+    assert all(result is None or isinstance(result, Document) for result in results), results
+    assert content(Document.objects.get()) == data
+    assert counters(alice) == (len(data), 0)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_same_bytes_sent_by_two_requests_at_once_are_taken_once(alice_actor: Actor) -> None:
-    upload = begin(1000, alice_actor)
-    results = at_once([lambda: uploads.receive(upload.pk, 0, io.BytesIO(b"x" * 1000), 1000, by=alice_actor)] * 4)
-    assert sum(isinstance(result, WrongOffset) for result in results) == 3
-    document = uploads.finish_upload(upload.pk, by=alice_actor)
+def test_put_together_by_a_request_and_its_job_at_once_it_is_still_one(alice: User, alice_actor: Actor) -> None:
+    data = os.urandom(PIECE_BYTES + 10)
+    upload = begin(len(data), alice_actor)
+    uploads.receive(upload.pk, 0, io.BytesIO(data), len(data), by=alice_actor)
+    Upload.objects.filter(pk=upload.pk).update(state=UploadState.FINISHING)
+    results = at_once([partial(uploads.assemble, upload.pk, by=alice_actor)] * 4)
+    assert len({result.pk for result in results if isinstance(result, Document)}) == 1
+    assert content(Document.objects.get()) == data
+    assert counters(alice) == (len(data), 0)
+    PendingDeletion.objects.update(due_at=now())
+    tasks.purge_objects()
+    assert {Document.objects.get().object_key} == objects() & {v.object_key for v in Version.objects.all()}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("size", [1000, PIECE_BYTES + 1])
+def test_bytes_sent_by_four_requests_at_once_are_taken_once(size: int, alice: User, alice_actor: Actor) -> None:
+    before = objects()
+    upload = begin(size, alice_actor)
+    results = at_once(
+        [partial(uploads.receive, upload.pk, 0, io.BytesIO(bytes([n]) * size), size, by=alice_actor) for n in range(4)]
+    )
+    assert sum(isinstance(result, WrongOffset) for result in results) == 3, results
+    document = Document.objects.first() or uploads.finish_upload(upload.pk, by=alice_actor)
     assert document is not None
-    assert content(document) == b"x" * 1000
+    assert content(document) in {bytes([n]) * size for n in range(4)}
+    tasks.purge_objects()
+    assert objects() - before == {document.object_key}
+    assert counters(alice) == (size, 0)
 
 
 def test_an_empty_file_needs_no_bytes(alice_actor: Actor) -> None:
     document = uploads.finish_upload(begin(0, alice_actor).pk, by=alice_actor)
     assert document is not None
     assert (document.size_bytes, content(document)) == (0, b"")
+    uploads.receive(begin(0, alice_actor, "b").pk, 0, io.BytesIO(b""), 0, by=alice_actor)
+    assert Document.objects.get(name="b").sha256 == hashlib.sha256(b"").hexdigest()
 
 
 def test_stopping_gives_the_bytes_back_and_ends_it(alice: User, alice_actor: Actor) -> None:
@@ -281,29 +351,65 @@ def test_what_is_left_lying_expires(alice: User, alice_actor: Actor) -> None:
     assert Upload.objects.get(pk=other.pk).state == UploadState.RECEIVING
 
 
+def last_step(upload: Upload, is_staged: bool, by: Actor) -> None:
+    if is_staged:
+        uploads.finish_upload(upload.pk, by=by)
+    else:
+        uploads.receive(upload.pk, 0, io.BytesIO(b"abc"), 3, by=by)
+
+
+@pytest.mark.parametrize("is_staged", [True, False])
 def test_a_folder_thrown_away_meanwhile_refuses_the_end_and_gives_the_bytes_back(
-    alice: User, alice_actor: Actor
+    is_staged: bool, alice: User, alice_actor: Actor
 ) -> None:
+    before = objects()
     car = folders("Car", alice_actor)
     upload = uploads.begin_upload("a", 3, car, by=alice_actor)
-    uploads.receive(upload.pk, 0, io.BytesIO(b"abc"), 3, by=alice_actor)
+    if is_staged:
+        with_nothing_more(upload, b"abc", alice_actor)
     trash_folder(car, by=alice_actor)
     with pytest.raises(UploadRefused):
-        uploads.finish_upload(upload.pk, by=alice_actor)
+        last_step(upload, is_staged, alice_actor)
     assert counters(alice) == (0, 0)
     assert not Document.objects.exists()
+    upload.refresh_from_db()
+    assert (upload.state, upload.failure) == (
+        UploadState.FAILED,
+        "The folder is gone. Choose another place and send the file again.",
+    )
+    PendingDeletion.objects.update(due_at=now())
+    tasks.purge_objects()
+    assert objects() == before
 
 
+@pytest.mark.parametrize("is_staged", [True, False])
 def test_a_right_withdrawn_meanwhile_is_noticed_at_the_end(
-    alice: User, alice_actor: Actor, bob: User, bob_actor: Actor
+    is_staged: bool, alice: User, alice_actor: Actor, bob: User, bob_actor: Actor
 ) -> None:
     car = folders("Car", alice_actor)
     share = Share.objects.create(folder=car, recipient=bob, shared_by=alice, level=ShareLevel.EDIT)
     upload = uploads.begin_upload("a", 3, car, by=bob_actor)
-    uploads.receive(upload.pk, 0, io.BytesIO(b"abc"), 3, by=bob_actor)
+    if is_staged:
+        with_nothing_more(upload, b"abc", bob_actor)
     share.delete()
     with pytest.raises(NotVisible):
-        uploads.finish_upload(upload.pk, by=bob_actor)
+        last_step(upload, is_staged, bob_actor)
+    assert counters(alice) == (0, 0)
+
+
+def test_an_account_disabled_meanwhile_files_nothing(alice: User, alice_actor: Actor) -> None:
+    upload = begin(3, alice_actor)
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    with pytest.raises(NotVisible):
+        uploads.receive(upload.pk, 0, io.BytesIO(b"abc"), 3, by=alice_actor)
+    assert counters(alice) == (0, 0)
+
+
+def test_a_folder_that_has_gone_before_the_first_byte_refuses_the_beginning(alice: User, alice_actor: Actor) -> None:
+    car = folders("Car", alice_actor)
+    trash_folder(car, by=alice_actor)
+    with pytest.raises(NotVisible):
+        uploads.begin_upload("a", 3, car, by=alice_actor)
     assert counters(alice) == (0, 0)
 
 
@@ -319,7 +425,7 @@ def test_another_persons_upload_is_not_there(alice_actor: Actor, bob_actor: Acto
 def test_a_large_file_is_finished_by_a_job_and_a_repeated_job_changes_nothing(
     alice: User, alice_actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uploads, "FINISH_AT_ONCE_BYTES", 1000)
+    monkeypatch.setattr(staged, "FINISH_AT_ONCE_BYTES", 1000)
     data = os.urandom(5000)
     upload = begin(5000, alice_actor)
     for start in (0, 2500):
@@ -378,26 +484,6 @@ def test_two_purges_at_once_delete_each_object_once(alice_actor: Actor) -> None:
     assert not PendingDeletion.objects.exists()
     told = AuditEvent.objects.filter(action="objects_deleted")
     assert sum(event.metadata["count"] for event in told) == 30
-
-
-@pytest.mark.parametrize(
-    ("head", "name", "expected"),
-    [
-        (b"%PDF-1.7", "x.html", "application/pdf"),
-        (b"\xff\xd8\xff\xe0", "x.png", "image/jpeg"),
-        (b"<!DOCTYPE html><script>", "x.png", "text/html"),
-        (b"  \n<SCRIPT>", "photo.jpg", "text/html"),
-        (b'<?xml version="1.0"?><svg xmlns', "x.txt", "image/svg+xml"),
-        (b"a,b\n1,2\n", "x.csv", "text/csv"),
-        (b"plain words", "x.docx", "text/plain"),
-        (b"PK\x03\x04....", "x.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
-        (b"PK\x03\x04....", "x.pdf", "application/zip"),
-        (b"", "x.pdf", "application/x-empty"),
-        (b"\x00\x01\x02\x03", "x.html", "application/octet-stream"),
-    ],
-)
-def test_the_type_is_what_the_bytes_show_whatever_the_name_claims(head: bytes, name: str, expected: str) -> None:
-    assert sniff(head, name) == expected
 
 
 def test_every_file_of_the_corpus_comes_out_as_it_went_in(corpus: Path, alice: User, alice_actor: Actor) -> None:

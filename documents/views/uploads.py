@@ -35,7 +35,7 @@ from documents.actions.errors import Refused
 from documents.actions.folders import ensure_folder_path
 from documents.models import Folder, Upload, UploadState
 from documents.names import InvalidName, shown_name
-from documents.storage import StoreUnavailable
+from documents.storage import StoreError, StoreUnavailable, new_key
 from documents.views.form_files import FormFiles
 from sharing import access
 from sharing.access import Level
@@ -121,30 +121,56 @@ def create_upload(request: PersonRequest) -> HttpResponseBase:
     metadata = _metadata(request.headers.get("Upload-Metadata", ""))
     folder = access.fetch_place(request.actor, _folder_id(metadata.get("folder", "")), Level.VIEW)
     *directories, _last = [part for part in metadata.get("relativePath", "").split("/") if part] or [""]
-    upload = _begin(request.actor, metadata, length, folder, directories)
     carries_bytes = request.headers.get("Content-Type", "") == BODY_TYPE
+    comes_whole = length == 0 or (carries_bytes and length == _number(request, "Content-Length"))
+    upload = _begin(request.actor, metadata, length, folder, directories, comes_whole)
     if carries_bytes or length == 0:
-        upload = _take(request, upload, 0)
+        upload = _take_first(request, upload)
     response = _described(HttpResponse(status=201), upload)
     response.headers["Location"] = reverse("upload", args=[upload.pk])
     return response
 
 
 def _begin(
-    actor: Actor, metadata: dict[str, str], length: int, folder: Folder | None, directories: list[str]
+    actor: Actor, metadata: dict[str, str], length: int, folder: Folder | None, directories: list[str], whole: bool
 ) -> Upload:
-    """Space first: a refused file leaves no folder behind."""
-    name = metadata.get("filename", "")
-    kind = metadata.get("filetype", "")
+    """Space first: a refused file leaves no folder behind. A small whole file has its object noted at once."""
+    upload = uploads.begin_upload(
+        metadata.get("filename", ""),
+        length,
+        folder,
+        metadata.get("filetype", ""),
+        by=actor,
+        object_key=new_key() if whole and length <= uploads.PIECE_BYTES else "",
+    )
     if not directories:
-        return uploads.begin_upload(name, length, folder, kind, by=actor)
-    upload = uploads.begin_upload(name, length, folder, kind, by=actor)
+        return upload
     try:
         place = ensure_folder_path(directories, folder, by=actor)
+        return uploads.redirect_upload(upload, place, by=actor)
     except BaseException:
         uploads.cancel_upload(upload.pk, by=actor)
         raise
-    return uploads.redirect_upload(upload, place, by=actor)
+
+
+def _take_first(request: PersonRequest, row: Upload) -> Upload:
+    """The bytes that come with the creation. Nobody else knows the upload's address yet.
+
+    So a sender who vanished can never go on, and one who is told of an outage only must send again.
+    """
+    length = _number(request, "Content-Length") or 0
+    try:
+        row = _take(request, row, 0, noted_key=row.object_key)
+    except StoreUnavailable as error:
+        logger.warning("upload %s begins without its first bytes: %s", row.pk, error)
+        return access.fetch_upload(request.actor, row.pk)
+    except BaseException:
+        uploads.cancel_upload(row.pk, by=request.actor)
+        raise
+    if row.received_bytes < length:
+        uploads.cancel_upload(row.pk, by=request.actor)
+        raise uploads.UploadRefused(_("The connection ended before the file did."))
+    return row
 
 
 @login_not_required
@@ -172,17 +198,17 @@ def upload(request: PersonRequest, upload_id: UUID) -> HttpResponseBase:
     return _described(HttpResponse(status=204), _take(request, row, offset))
 
 
-def _take(request: PersonRequest, row: Upload, offset: int) -> Upload:
+def _take(request: PersonRequest, row: Upload, offset: int, *, noted_key: str = "") -> Upload:
     length = _number(request, "Content-Length")
     if length is None and row.declared_bytes:
         raise uploads.UploadRefused(_("The length of the request must be given."), 411)
-    if row.declared_bytes > offset or length:
-        row = uploads.receive(row.pk, offset, cast(Any, request), length, by=request.actor)
-    if row.received_bytes == row.declared_bytes:
+    if row.declared_bytes > offset or length or noted_key:
+        row = uploads.receive(row.pk, offset, cast(Any, request), length or 0, by=request.actor, noted_key=noted_key)
+    if row.received_bytes == row.declared_bytes and row.state != UploadState.DONE:
         try:
             uploads.finish_upload(row.pk, by=request.actor)
-        except StoreUnavailable:
-            logger.warning("upload %s is finished by a job", row.pk)
+        except StoreError as error:
+            logger.warning("upload %s is put together by its job: %s", row.pk, error)
         row = access.fetch_upload(request.actor, row.pk)
     return row
 

@@ -1,0 +1,32 @@
+"""Bytes on their way in: reserve, stream, commit; in one pass, or staged piece by piece.
+
+Order of work: a row with its reservation and its object key first, bytes second, and the document
+with its settlement, trail and jobs in one transaction last. Whatever a dead process leaves is named
+by that row and ends with its deadline. No transaction and no database connection is held while
+bytes flow.
+"""
+
+from documents.uploads.beginning import begin_upload, redirect_upload
+from documents.uploads.ending import cancel_upload, expire_uploads, stop_upload
+from documents.uploads.one_pass import OnePass, chunks_of, store_stream
+from documents.uploads.refusals import TooLarge, UploadEnded, UploadRefused, WrongOffset
+from documents.uploads.staged import PIECE_BYTES, assemble, finish_upload, receive
+
+__all__ = [
+    "PIECE_BYTES",
+    "OnePass",
+    "TooLarge",
+    "UploadEnded",
+    "UploadRefused",
+    "WrongOffset",
+    "assemble",
+    "begin_upload",
+    "cancel_upload",
+    "chunks_of",
+    "expire_uploads",
+    "finish_upload",
+    "receive",
+    "redirect_upload",
+    "stop_upload",
+    "store_stream",
+]

@@ -1,0 +1,97 @@
+"""The first step of an upload: rules, name and space, before any byte."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.template.defaultfilters import filesizeformat
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+
+from accounts import quota
+from accounts.actors import Actor
+from accounts.models import User
+from documents.locks import lock_vault
+from documents.models import Folder, Upload
+from documents.names import clean_name
+from documents.uploads.refusals import TooLarge, UploadRefused
+from sharing import access, audit
+from sharing.access import Level
+
+
+def begin_upload(
+    name: str,
+    size_bytes: int,
+    folder: Folder | None,
+    declared_type: str = "",
+    *,
+    by: Actor,
+    object_key: str = "",
+    lifetime: timedelta | None = None,
+) -> Upload:
+    """A row with its reservation. `object_key` notes an object that is about to be written for it.
+
+    Raises InvalidName, QuotaExceeded, TooLarge, NotVisible or NotAllowed; then nothing has changed.
+    """
+    name = clean_name(name)
+    owner = _owner_of(folder, by)
+    if size_bytes < 0:
+        raise UploadRefused(_("The size of the file is not known."))
+    if size_bytes > settings.MAX_FILE_BYTES:
+        raise TooLarge(
+            _("This file is %(size)s; one file may have %(limit)s at most.")
+            % {"size": filesizeformat(size_bytes), "limit": filesizeformat(settings.MAX_FILE_BYTES)}
+        )
+    try:
+        with transaction.atomic():
+            # With the vault's lock the folder cannot be purged between the check and the commit.
+            lock_vault(owner.pk, is_shared=True)
+            if folder is not None:
+                folder = access.fetch_folder(by, folder.pk, Level.EDIT)
+            quota.reserve(owner.pk, size_bytes)
+            return Upload.objects.create(
+                user=owner,
+                actor=by.user,
+                folder=folder,
+                to_root=folder is None,
+                name=name,
+                declared_type=declared_type[:255].replace("\x00", ""),
+                declared_bytes=size_bytes,
+                reserved_bytes=size_bytes,
+                object_key=object_key,
+                expires_at=now() + (lifetime or timedelta(hours=settings.UPLOAD_EXPIRY_HOURS)),
+            )
+    except quota.QuotaExceeded as error:
+        audit.record_apart(
+            audit.Verb.QUOTA_REFUSED,
+            by=by,
+            target_kind="document",
+            target_name=name,
+            owner=owner.pk,
+            details={"wanted": error.wanted, "available": error.available},
+        )
+        raise
+
+
+def redirect_upload(upload: Upload, folder: Folder | None, *, by: Actor) -> Upload:
+    """Send an upload that has just begun to another folder of the same vault."""
+    if _owner_of(folder, by).pk != upload.user_id:
+        raise UploadRefused(_("The folder belongs to another vault."))
+    with transaction.atomic():
+        lock_vault(upload.user_id, is_shared=True)
+        if folder is not None:
+            folder = access.fetch_folder(by, folder.pk, Level.EDIT)
+        upload.folder, upload.to_root = folder, folder is None
+        upload.save(update_fields=["folder", "to_root", "updated_at"])
+    return upload
+
+
+def _owner_of(folder: Folder | None, by: Actor) -> User:
+    """Whose vault the bytes go to. Raises NotVisible or NotAllowed."""
+    if folder is not None:
+        access.require_folder(by, folder, Level.EDIT)
+        return folder.user
+    user = by.active_user
+    if user is None:
+        raise access.NotVisible
+    return user

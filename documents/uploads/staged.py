@@ -1,0 +1,261 @@
+"""The staged way in: resumable, piece by piece, each an object and a row of its own once it is durable.
+
+A file that comes whole and fits one piece is filed at once; one piece becomes the document's object
+without a copy; several are put together in one streaming pass, large ones by a job. The piece size
+lets a store copy pieces as parts of a multipart upload (5 MiB at least), and bounds what a stalled
+sender holds in memory.
+"""
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import BinaryIO
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts.actors import Actor, ActorKind
+from documents import jobs
+from documents.models import Document, PendingDeletion, Upload, UploadPiece, UploadState
+from documents.sniffing import HEAD_BYTES, sniff
+from documents.storage import READ_BYTES, StoreError, StoreUnavailable, new_key, store
+from documents.uploads.ending import fail_upload, note_for_deletion
+from documents.uploads.filing import Received, file_document
+from documents.uploads.refusals import TooLarge, UploadEnded, UploadRefused, WrongOffset, must_be_receiving
+from documents.writing import Beside
+from docuvault.lib.connections import let_go_of_database
+from sharing import access
+
+logger = logging.getLogger(__name__)
+
+PIECE_BYTES = 8 * 1024 * 1024
+FINISH_AT_ONCE_BYTES = 64 * 1024 * 1024
+# A piece that no row names by then was left by a dead process.
+PIECE_DEADLINE = timedelta(hours=24)
+# When a job looks whether the request that puts a file together has done so.
+SECOND_LOOK = timedelta(minutes=2)
+
+
+def receive(
+    upload_id: UUID, offset: int, stream: BinaryIO, length: int | None, *, by: Actor, noted_key: str = ""
+) -> Upload:
+    """Append what the stream gives, from `offset`; what arrived before a cut is kept.
+
+    `noted_key` is the object key the upload's row was made with, known to nobody but the caller.
+    Raises WrongOffset, UploadEnded, TooLarge, StoreUnavailable; where the file comes whole also what
+    filing it raises.
+    """
+    upload = access.fetch_upload(by, upload_id)
+    must_be_receiving(upload)
+    if offset != upload.received_bytes:
+        raise WrongOffset(upload.received_bytes)
+    room = upload.declared_bytes - offset
+    if length is not None and length > room:
+        raise TooLarge(_("More bytes arrived than were announced."))
+    let_go_of_database()
+    incoming = Incoming(stream, room if length is None else length)
+    staging = Staging(upload, offset)
+    data = incoming.piece()
+    if offset == 0 and len(data) == upload.declared_bytes:
+        if length is None:
+            incoming.must_be_over()
+        return _file_at_once(upload, data, noted_key, by)
+    while data:
+        staging.add(data)
+        data = incoming.piece()
+    staging.settle()
+    if length is None:
+        incoming.must_be_over()
+    if incoming.cut is not None:
+        logger.info("upload %s was cut: %s", upload_id, incoming.cut)
+    return access.fetch_upload(by, upload_id)
+
+
+@dataclass
+class Incoming:
+    """The body of a request, read a piece at a time; `cut` tells how it broke off."""
+
+    stream: BinaryIO
+    left: int
+    cut: Exception | None = None
+
+    def piece(self) -> bytes:
+        """The next bytes, as many as a piece holds; fewer at the end or at a cut."""
+        wanted = min(PIECE_BYTES, self.left)
+        chunks: list[bytes] = []
+        while wanted and self.cut is None:
+            try:
+                chunk = self.stream.read(min(READ_BYTES, wanted))
+            except Exception as error:  # noqa: BLE001 (the server names a vanished client in its own ways)
+                self.cut = error
+                break
+            if not chunk:
+                self.cut = EOFError("the connection ended before the file did")
+                break
+            chunks.append(chunk)
+            wanted -= len(chunk)
+            self.left -= len(chunk)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def must_be_over(self) -> None:
+        """Raises TooLarge if there is more."""
+        if self.cut is None and self.stream.read(1):
+            raise TooLarge(_("More bytes arrived than were announced."))
+
+
+class Staging:
+    """Stores pieces one after another; while one travels, the next is read."""
+
+    def __init__(self, upload: Upload, offset: int) -> None:
+        self.upload, self.offset = upload, offset
+        self._key = ""
+        self._size_bytes = 0
+        self._travelling: Beside[str] | None = None
+
+    def add(self, data: bytes) -> None:
+        """Send a piece on its way, once the one before has a row."""
+        self.settle()
+        key = new_key()
+        note_for_deletion([key], after=PIECE_DEADLINE)
+        let_go_of_database()
+        self._key, self._size_bytes = key, len(data)
+        self._travelling = Beside(lambda: _put_hashed(key, data))
+
+    def settle(self) -> None:
+        """Wait for the piece under way and give it its row. Raises WrongOffset, UploadEnded, StoreUnavailable."""
+        travelling, self._travelling = self._travelling, None
+        if travelling is None:
+            return
+        digest = travelling.result()
+        try:
+            with transaction.atomic():
+                self._name(digest)
+        except UploadRefused:
+            note_for_deletion([self._key])
+            raise
+
+    def _name(self, digest: str) -> None:
+        upload = Upload.objects.select_for_update().get(pk=self.upload.pk)
+        must_be_receiving(upload)
+        if upload.received_bytes != self.offset:
+            raise WrongOffset(upload.received_bytes)  # another request was quicker
+        _claim(self._key)
+        UploadPiece.objects.create(
+            upload=upload,
+            offset_bytes=self.offset,
+            size_bytes=self._size_bytes,
+            object_key=self._key,
+            sha256=digest,
+        )
+        self.offset += self._size_bytes
+        upload.received_bytes = self.offset
+        upload.save(update_fields=["received_bytes", "updated_at"])
+
+
+def _put_hashed(key: str, data: bytes) -> str:
+    store().put(key, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def _claim(key: str) -> None:
+    """Take the note back, in the transaction that names the object: from here on it stays."""
+    if not PendingDeletion.objects.filter(pk=key).delete()[0]:
+        raise StoreUnavailable("the piece arrived too slowly")  # its note fell due; it is sent again
+
+
+def _file_at_once(upload: Upload, data: bytes, noted_key: str, by: Actor) -> Upload:
+    """The whole file is here and small: one put and one transaction."""
+    key = noted_key or new_key()
+    if not noted_key:
+        note_for_deletion([key], after=PIECE_DEADLINE)
+        let_go_of_database()
+    digest = _put_hashed(key, data)
+    kind = sniff(data[:HEAD_BYTES], upload.name)
+    received = Received(key, len(data), digest, kind, is_noted=not noted_key)
+    try:
+        file_document(upload, received, by=by, is_all=True)
+    except (UploadRefused, access.NotVisible, access.NotAllowed) as error:
+        note_for_deletion([key])
+        if not isinstance(error, WrongOffset | UploadEnded):  # then another request was quicker
+            fail_upload(upload, error, by=by)
+        raise
+    return upload
+
+
+# --- Putting together ------------------------------------------------------------------------------
+
+
+def finish_upload(upload_id: UUID, *, by: Actor) -> Document | None:
+    """Make the document of an upload whose bytes are all here; large ones by a job (then None).
+
+    However often it is called, one upload makes one document.
+    """
+    with transaction.atomic():
+        upload = Upload.objects.select_for_update(of=("self",)).get(pk=upload_id)
+        if upload.state == UploadState.DONE:
+            return upload.document
+        if upload.received_bytes != upload.declared_bytes:
+            raise WrongOffset(upload.received_bytes)
+        if upload.state == UploadState.RECEIVING:
+            is_large = upload.declared_bytes > FINISH_AT_ONCE_BYTES
+            upload.state = UploadState.FINISHING
+            upload.save(update_fields=["state", "updated_at"])
+            # Also where it is done right here: this process may die in the middle.
+            jobs.enqueue("documents.tasks.finish_upload", upload.pk, delay=timedelta() if is_large else SECOND_LOOK)
+            if is_large:
+                return None
+        elif upload.state != UploadState.FINISHING:
+            raise UploadEnded(upload.failure or _("This upload has ended."))
+        elif by.kind is not ActorKind.JOB:
+            return None
+    return assemble(upload_id, by=by)
+
+
+def assemble(upload_id: UUID, *, by: Actor) -> Document:
+    """Put the pieces of a finishing upload together and file the document.
+
+    When the store or the database is away the upload stays "finishing", and its job tries again;
+    only a refusal ends it.
+    """
+    with transaction.atomic():
+        upload = Upload.objects.select_for_update(of=("self",)).get(pk=upload_id)
+        pieces = list(upload.pieces.order_by("offset_bytes"))
+    if upload.state == UploadState.DONE and upload.document is not None:
+        return upload.document
+    if upload.state != UploadState.FINISHING:
+        raise UploadEnded(upload.failure or _("This upload has ended."))
+    try:
+        return file_document(upload, _one_object(upload, pieces), by=by)
+    except StoreError:
+        upload.refresh_from_db()
+        if upload.state == UploadState.DONE and upload.document is not None:
+            return upload.document  # another call was quicker, and its pieces are gone
+        raise
+    except (UploadRefused, access.NotVisible, access.NotAllowed) as error:
+        fail_upload(upload, error, by=by)
+        raise
+
+
+def _one_object(upload: Upload, pieces: list[UploadPiece]) -> Received:
+    """One object with all bytes: the only piece itself, or a new object written in one pass."""
+    if len(pieces) == 1:
+        piece = pieces[0]
+        head = b"".join(store().open(piece.object_key, 0, min(HEAD_BYTES, piece.size_bytes)))
+        return Received(piece.object_key, piece.size_bytes, piece.sha256, sniff(head, upload.name))
+    key = new_key()
+    note_for_deletion([key], after=PIECE_DEADLINE)
+    let_go_of_database()
+    head = b""
+    with store().writing(key) as writer:
+        for piece in pieces:
+            digest = hashlib.sha256()
+            for chunk in store().open(piece.object_key):
+                digest.update(chunk)
+                if len(head) < HEAD_BYTES:
+                    head += chunk[: HEAD_BYTES - len(head)]
+                writer.write(chunk)
+            if digest.hexdigest() != piece.sha256:
+                raise StoreError(f"a staged piece of upload {upload.pk} is not what was received")
+    return Received(key, writer.size_bytes, writer.sha256, sniff(head, upload.name), is_noted=True)
