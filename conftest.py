@@ -13,6 +13,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from accounts.actions import make_user
 from accounts.actors import Actor
 from accounts.models import Group, Membership, Role, User
+from documents.storage import store
 from docuvault.lib.roles import migration_role
 
 CORPUS = Path(__file__).resolve().parent.parent / "shared" / "corpus"
@@ -46,6 +47,12 @@ def quick_settings() -> None:
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bucket() -> None:
+    """The bucket of this process."""
+    store().make_bucket()
 
 
 @pytest.fixture(scope="session")

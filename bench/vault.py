@@ -60,7 +60,8 @@ class Client:
         connection = self.open()
         connection.request(method, path, body=body, headers=self.headers(headers))  # type: ignore[arg-type]
         response = connection.getresponse()
-        answer = Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
+        headers_there = {name.lower(): value for name, value in response.getheaders()}
+        answer = Answer(response.status, headers_there, response.read())
         for name, value in response.getheaders():
             if name.lower() == "set-cookie":
                 key, _, rest = value.partition("=")

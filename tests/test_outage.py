@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from docuvault.stack.objectstore import ObjectStoreServer, free_port
+from docuvault.stack.objectstore import BUCKET, ObjectStoreServer, free_port
 from docuvault.stack.postgres import Postgres
 from docuvault.stack.web import command as web_command
 
@@ -101,6 +101,7 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
             "S3_ENDPOINT_URL": store.endpoint_url,
             "S3_ACCESS_KEY_ID": store.access_key,
             "S3_SECRET_ACCESS_KEY": store.secret_key,
+            "S3_BUCKET": BUCKET,
             "DOCUVAULT_STORE_ROOT": str(store.root),
             "DOCUVAULT_DATA": str(folder / "data"),
             "DOCUVAULT_STATIC_ROOT": str(folder / "static"),
@@ -182,4 +183,4 @@ def test_without_the_database_a_plain_page_says_so_and_it_recovers_by_itself(vau
         vault.postgres.start()
     assert soon(lambda: vault.ask("/files/")[0] == 200)
     assert b"c.txt" not in vault.ask("/files/")[2]
-    assert vault.send("c.txt")[0] == 201
+    assert soon(lambda: vault.send("c.txt")[0] == 201)

@@ -11,7 +11,6 @@ from django.core import mail
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
-from django.utils.functional import lazystr
 
 from accounts.actions import invite, send_reset
 from accounts.actors import Actor
@@ -191,7 +190,7 @@ def test_mails_are_translated(
         send_reset(zoe, by=by)
     assert mail.outbox
     for message in mail.outbox:
-        assert escaped(message.subject) == [], message.subject
+        assert escaped(str(message.subject)) == [], message.subject
         words = [line for line in message.body.splitlines() if escaped(line)]
         assert words == [], message.body
 
@@ -199,7 +198,6 @@ def test_mails_are_translated(
 def test_every_wording_of_the_trail_is_lazy_and_translated() -> None:
     for verb in Verb:
         assert not isinstance(verb._label_, str), verb
-    assert lazystr("x") == "x"
 
 
 STRING = re.compile(

@@ -353,7 +353,7 @@ def test_a_reader_that_leaves_early_spoils_nothing_for_the_next(store: ObjectSto
     for _ in range(5):
         chunks = store.open(key)
         next(chunks)
-        chunks.close()  # type: ignore[attr-defined]
+        chunks.close()
     assert content(store, key) == data
 
 

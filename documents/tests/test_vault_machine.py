@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.db.models import Sum
+from django.test import override_settings
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -16,6 +17,7 @@ from accounts.actors import Actor
 from accounts.models import Quota
 from documents.actions import documents as document_verbs
 from documents.actions import folders as folder_verbs
+from documents.actions import selection as selection_verbs
 from documents.actions import trash as trash_verbs
 from documents.actions.errors import Refused
 from documents.models import Document, Folder, PendingDeletion, TrashEntry, Version
@@ -23,7 +25,9 @@ from documents.names import name_key
 from documents.storage import new_key
 
 NAMES = st.sampled_from(["a", "B", "ç", "d.txt"])
-WHO = st.integers(0, 1)
+# One vault is filled well, the other shows that nothing leaks over.
+WHO = st.sampled_from([0, 0, 0, 0, 1])
+DEEPEST = 4
 
 
 @dataclass
@@ -42,15 +46,21 @@ class VaultMachine(RuleBasedStateMachine):
     def begin(self) -> None:
         self.frame = transaction.atomic()
         self.frame.__enter__()
+        self.limits = override_settings(MAX_FOLDER_DEPTH=DEEPEST)
+        self.limits.enable()
         self.people = [make_user(f"m{n}", f"m{n}@vault.test", by=Actor.system()) for n in range(2)]
         self.actors = [Actor.for_user(person) for person in self.people]
         self.model: dict[Any, Counted] = {}
         self.seen: dict[Any, int] = {}
+        for path in (["a"], ["a", "B"], ["a", "B", "ç"], ["B"]):
+            folder = folder_verbs.ensure_folder_path(path, None, by=self.actors[0])
+            self._keep(0, folder, "d.txt", len(path))
 
     def teardown(self) -> None:
         if hasattr(self, "frame"):
             transaction.set_rollback(True)
             self.frame.__exit__(None, None, None)
+            self.limits.disable()
 
     def _in_order(self, rows: Iterable[Any]) -> list[Any]:
         """In the order in which they were first seen: ids are random, and a run must be repeatable."""
@@ -84,7 +94,10 @@ class VaultMachine(RuleBasedStateMachine):
         person = self.people[who]
         if Document.objects.live().filter(user=person, folder=place, name_key=name_key(name)).exists():
             return
-        key = new_key()
+        self._keep(who, place, name, size)
+
+    def _keep(self, who: int, place: Folder | None, name: str, size: int) -> None:
+        key, person = new_key(), self.people[who]
         document = Document.objects.create(
             user=person, folder=place, name=name, name_key=name_key(name), object_key=key, size_bytes=size
         )
@@ -130,22 +143,81 @@ class VaultMachine(RuleBasedStateMachine):
             for key in gone:
                 self.model[key].is_live = False
 
-    @rule(data=st.data(), is_purge=st.booleans())
-    def take_from_the_trash(self, data: st.DataObject, is_purge: bool) -> None:
-        if not TrashEntry.objects.exists():
-            return
+    def _several(self, who: int, data: st.DataObject) -> tuple[list[Document], list[Folder]]:
+        documents = self._in_order(Document.objects.live().filter(user=self.people[who]))
+        folders = self._in_order(Folder.objects.live().filter(user=self.people[who]))
+        chosen = data.draw(st.integers(0, 2**10 - 1))
+        return (
+            [row for n, row in enumerate(documents) if chosen >> n % 10 & 1],
+            [row for n, row in enumerate(folders) if chosen >> (n + 5) % 10 & 1],
+        )
+
+    @rule(who=WHO, keep_both=st.booleans(), data=st.data())
+    def move_several(self, who: int, keep_both: bool, data: st.DataObject) -> None:
+        to, (documents, folders) = self._folder(who, data), self._several(who, data)
+        before = set(Document.objects.values_list("pk", "folder", "name"))
+        try:
+            selection_verbs.move_items(documents, folders, to, by=self.actors[who], keep_both=keep_both)
+        except Refused:
+            assert set(Document.objects.values_list("pk", "folder", "name")) == before
+
+    @rule(who=WHO, data=st.data())
+    def throw_several_away(self, who: int, data: st.DataObject) -> None:
+        documents, folders = self._several(who, data)
+        live = set(Document.objects.live().values_list("pk", flat=True))
+        entries = selection_verbs.trash_items(documents, folders, by=self.actors[who])
+        gone = live - set(Document.objects.live().values_list("pk", flat=True))
+        assert gone >= {row.pk for row in documents}
+        assert sum(entry.document_count for entry in entries) == len(gone)
+        assert sum(entry.size_bytes for entry in entries) == sum(self.model[key].size for key in gone)
+        for key in gone:
+            self.model[key].is_live = False
+
+    @rule(who=WHO)
+    def empty_the_trash(self, who: int) -> None:
+        trash_verbs.empty_trash(by=self.actors[who])
+        assert not TrashEntry.objects.filter(user=self.people[who]).exists()
+        for key in [key for key, item in self.model.items() if item.owner == who and not item.is_live]:
+            del self.model[key]
+
+    @rule(who=WHO)
+    def restore_all(self, who: int) -> None:
+        trash_verbs.restore_entries(list(TrashEntry.objects.filter(user=self.people[who])), by=self.actors[who])
+        for item in self.model.values():
+            if item.owner == who:
+                item.is_live = True
+
+    def _entry(self, data: st.DataObject) -> tuple[TrashEntry, int] | None:
         entries = self._in_order(TrashEntry.objects.all())
+        if not entries:
+            return None
         entry = entries[data.draw(st.integers(0, 9)) % len(entries)]
-        who = [person.pk for person in self.people].index(entry.user_id)
-        held = list(Document.objects.filter(trash=entry).values_list("pk", flat=True))
-        if is_purge:
+        return entry, [person.pk for person in self.people].index(entry.user_id)
+
+    @rule(data=st.data())
+    def purge_one(self, data: st.DataObject) -> None:
+        if found := self._entry(data):
+            entry, who = found
+            held = list(Document.objects.filter(trash=entry).values_list("pk", flat=True))
             trash_verbs.purge(entry, by=self.actors[who])
             for key in held:
                 del self.model[key]
-        else:
-            trash_verbs.restore(entry, by=self.actors[who])
-            for key in held:
-                self.model[key].is_live = True
+
+    @rule(data=st.data())
+    def restore_one(self, data: st.DataObject) -> None:
+        if found := self._entry(data):
+            entry, who = found
+            held = list(Document.objects.select_related("folder").filter(trash=entry))
+            restored = trash_verbs.restore(entry, by=self.actors[who])
+            for row in held:
+                self.model[row.pk].is_live = True
+                if entry.kind == "folder":
+                    row.refresh_from_db()
+                    assert row.folder_id is not None
+                    assert Folder.objects.filter(pk=row.folder_id, path__contains=[restored.pk]).exists()
+                elif row.folder is not None and row.folder.trash_id is None:
+                    assert Document.objects.get(pk=row.pk).folder == row.folder
+            assert restored.name.startswith(entry.name.partition(".")[0])
 
     @invariant()
     def the_model_agrees(self) -> None:
@@ -168,8 +240,11 @@ class VaultMachine(RuleBasedStateMachine):
         for row in rows.values():
             above = rows[row.parent_id].path if row.parent_id else []
             assert row.path == [*above, row.pk]
+            assert row.depth <= DEEPEST
             if row.trash_id is None and row.parent_id:
                 assert rows[row.parent_id].trash_id is None
+        names = [(row.user_id, row.parent_id, row.name_key) for row in rows.values() if row.trash_id is None]
+        assert len(names) == len(set(names))
 
     @invariant()
     def what_was_purged_is_noted_and_what_is_kept_is_not(self) -> None:
@@ -181,7 +256,7 @@ class VaultMachine(RuleBasedStateMachine):
 
 LIMITS = settings(
     max_examples=100,
-    stateful_step_count=25,
+    stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )

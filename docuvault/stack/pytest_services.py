@@ -62,3 +62,6 @@ def pytest_load_initial_conftests(early_config: Any, parser: Any, args: Any) -> 
     """Before Django reads its settings. Workers of xdist inherit what the controller started."""
     if not os.environ.get(MARK):
         start_services()
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        # Each worker has a database of its own, so its objects lie apart as well (conftest.py makes the bucket).
+        os.environ["S3_BUCKET"] = f"{BUCKET}-{worker}"

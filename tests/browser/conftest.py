@@ -161,6 +161,8 @@ class Visitor:
         self.context: BrowserContext = browser.new_context(base_url=site.address, accept_downloads=True, **options)
         self.context.set_default_timeout(15_000)
         self.page = self.context.new_page()
+        # Asked for once and for all: switched on at the press of a key it would come too late.
+        self.page.on("filechooser", lambda chooser: None)
         watch.see(self.page, site.address)
 
     def sign_in(self, handle: str) -> "Visitor":
