@@ -187,7 +187,7 @@ def test_a_small_file_that_comes_whole_is_filed_at_once(alice: User, alice_actor
 def test_its_object_is_named_by_its_row_before_it_is_written(alice: User, alice_actor: Actor) -> None:
     key = new_key()
     upload = uploads.begin_upload("a", 3, None, by=alice_actor, object_key=key)
-    uploads.receive(upload.pk, 0, io.BytesIO(b"abc"), 3, by=alice_actor, noted_key=key)
+    uploads.receive(upload.pk, 0, io.BytesIO(b"abc"), 3, by=alice_actor, begun=upload)
     assert Document.objects.get().object_key == key
     assert not PendingDeletion.objects.exists()
 

@@ -39,15 +39,15 @@ SECOND_LOOK = timedelta(minutes=2)
 
 
 def receive(
-    upload_id: UUID, offset: int, stream: BinaryIO, length: int | None, *, by: Actor, noted_key: str = ""
+    upload_id: UUID, offset: int, stream: BinaryIO, length: int | None, *, by: Actor, begun: Upload | None = None
 ) -> Upload:
     """Append what the stream gives, from `offset`; what arrived before a cut is kept.
 
-    `noted_key` is the object key the upload's row was made with, known to nobody but the caller.
-    Raises WrongOffset, UploadEnded, TooLarge, StoreUnavailable; where the file comes whole also what
-    filing it raises.
+    `begun` is the upload itself where the caller has just made it and nobody else knows of it; then
+    the object key that its row notes can be used. Raises WrongOffset, UploadEnded, TooLarge,
+    StoreUnavailable; where the file comes whole also what filing it raises.
     """
-    upload = access.fetch_upload(by, upload_id)
+    upload = begun or access.fetch_upload(by, upload_id)
     must_be_receiving(upload)
     if offset != upload.received_bytes:
         raise WrongOffset(upload.received_bytes)
@@ -61,7 +61,7 @@ def receive(
     if offset == 0 and len(data) == upload.declared_bytes:
         if length is None:
             incoming.must_be_over()
-        return _file_at_once(upload, data, noted_key, by)
+        return _file_at_once(upload, data, begun.object_key if begun else "", by)
     while data:
         staging.add(data)
         data = incoming.piece()

@@ -160,7 +160,7 @@ def _take_first(request: PersonRequest, row: Upload) -> Upload:
     """
     length = _number(request, "Content-Length") or 0
     try:
-        row = _take(request, row, 0, noted_key=row.object_key)
+        row = _take(request, row, 0, is_new=True)
     except StoreUnavailable as error:
         logger.warning("upload %s begins without its first bytes: %s", row.pk, error)
         return access.fetch_upload(request.actor, row.pk)
@@ -198,12 +198,13 @@ def upload(request: PersonRequest, upload_id: UUID) -> HttpResponseBase:
     return _described(HttpResponse(status=204), _take(request, row, offset))
 
 
-def _take(request: PersonRequest, row: Upload, offset: int, *, noted_key: str = "") -> Upload:
+def _take(request: PersonRequest, row: Upload, offset: int, *, is_new: bool = False) -> Upload:
     length = _number(request, "Content-Length")
     if length is None and row.declared_bytes:
         raise uploads.UploadRefused(_("The length of the request must be given."), 411)
-    if row.declared_bytes > offset or length or noted_key:
-        row = uploads.receive(row.pk, offset, cast(Any, request), length or 0, by=request.actor, noted_key=noted_key)
+    if row.declared_bytes > offset or length or is_new:
+        body, begun = cast(Any, request), row if is_new else None
+        row = uploads.receive(row.pk, offset, body, length or 0, by=request.actor, begun=begun)
     if row.received_bytes == row.declared_bytes and row.state != UploadState.DONE:
         try:
             uploads.finish_upload(row.pk, by=request.actor)
