@@ -366,6 +366,7 @@ def test_axe_finds_nothing_on_any_page(
                 )
                 assert overflow <= 0 or address.startswith("/admin/"), (address, width, overflow)
                 if shots:
+                    who.page.wait_for_timeout(300)  # places slide away when the page becomes narrow
                     name = re.sub(r"\W+", "-", address).strip("-") or "home"
                     who.page.screenshot(path=f"{shots}/{name}-{width}-{scheme}.png")
             who.page.set_viewport_size({"width": 1280, "height": 900})
