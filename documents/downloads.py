@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from zipstream import ZIP_STORED, ZipStream
@@ -23,6 +22,7 @@ from accounts.actors import Actor
 from documents.models import Document, Folder, Version
 from documents.names import free_name, name_key
 from documents.storage import ObjectMissing, StoreError, StoreUnavailable, store
+from docuvault.lib.connections import let_go_of_database
 from sharing import access, audit
 from sharing.access import Level
 
@@ -128,7 +128,7 @@ def stream_document(
     else:
         chunks = _opened(version, part)
         audit.record_reading(audit.Verb.DOCUMENT_DOWNLOADED, version, by=by)
-        _let_go_of_database()
+        let_go_of_database()
         response = StreamingHttpResponse(chunks, status=206 if wanted else 200)
     _dressed(response, document, version, etag)
     response.headers["Content-Length"] = str(part.end - part.start)
@@ -161,11 +161,6 @@ def _dressed(response: HttpResponseBase, document: Document, version: Version, e
     return response
 
 
-def _let_go_of_database() -> None:
-    if not connection.in_atomic_block:
-        connection.close()
-
-
 # --- Several at once --------------------------------------------------------------------------------------
 
 
@@ -185,7 +180,7 @@ def zip_documents(documents: list[Document], folders: list[Folder], name: str, *
     store's speed.
     """
     members = list(_members(documents, folders, by))
-    _let_go_of_database()
+    let_go_of_database()
     response = StreamingHttpResponse(_zip_chunks(members, by), content_type="application/zip")
     for header, value in (
         {
@@ -250,7 +245,7 @@ def _open_member(member: Member, by: Actor, digests: list[str]) -> Iterable[byte
         return None
     version.document = document
     audit.record_reading(audit.Verb.DOCUMENT_DOWNLOADED, version, by=by)
-    _let_go_of_database()
+    let_go_of_database()
     chunks = _opened(version, Range(0, version.size_bytes))
 
     def checked() -> Iterator[bytes]:

@@ -15,8 +15,8 @@ from accounts.models import Quota
 from documents import jobs, uploads
 from documents.actions.trash import purge_expired
 from documents.jobs import job
-from documents.models import PendingDeletion, Upload, UploadPiece, UploadState, Version
-from documents.storage import StoreError, store
+from documents.models import PendingDeletion, Upload, UploadState
+from documents.storage import KEY_PATTERN, StoreError, store
 from sharing import audit
 from sharing.models import ReadingMark
 
@@ -36,8 +36,12 @@ def finish_upload(upload_id: str) -> None:
 
 @job(attempts=8)
 def purge_objects() -> None:
-    """Delete objects that no row needs any more. A key that a row names again is left alone."""
-    while True:
+    """Delete objects that no row needs any more. A key that a row names again is left alone.
+
+    The first object that cannot be deleted ends the round: the store is away, and the job tries again.
+    """
+    outage: StoreError | None = None
+    while outage is None:
         with transaction.atomic():
             due = list(
                 PendingDeletion.objects.select_for_update(skip_locked=True)
@@ -46,62 +50,73 @@ def purge_objects() -> None:
             )
             if not due:
                 return
-            keys = {row.object_key for row in due}
-            named = set(Version.objects.filter(object_key__in=keys).values_list("object_key", flat=True))
-            named |= set(UploadPiece.objects.filter(object_key__in=keys).values_list("object_key", flat=True))
-            gone: list[str] = []
+            named = _named([row.object_key for row in due])
+            done, deleted = [], 0
             for row in due:
-                if row.object_key in named:
-                    gone.append(row.object_key)
-                    continue
-                try:
-                    store().delete(row.object_key)
-                except StoreError as error:
-                    PendingDeletion.objects.filter(pk=row.pk).update(
-                        attempts=F("attempts") + 1,
-                        last_error=str(error)[:500],
-                        due_at=now() + min(timedelta(seconds=30) * 2**row.attempts, timedelta(hours=6)),
-                    )
-                else:
-                    gone.append(row.object_key)
-            PendingDeletion.objects.filter(pk__in=gone).delete()
-            deleted = len(gone) - len(named)
+                if row.object_key not in named:
+                    try:
+                        store().delete(row.object_key)
+                    except StoreError as error:
+                        outage = error
+                        _wait_longer(row, error)
+                        break
+                    deleted += 1
+                done.append(row.object_key)
+            PendingDeletion.objects.filter(pk__in=done).delete()
             if deleted:
                 audit.record(audit.Verb.OBJECTS_DELETED, by=Actor.job(), details={"count": deleted})
+    raise outage
+
+
+def _wait_longer(row: PendingDeletion, error: StoreError) -> None:
+    PendingDeletion.objects.filter(pk=row.pk).update(
+        attempts=F("attempts") + 1,
+        last_error=str(error)[:500],
+        due_at=now() + min(timedelta(seconds=30) * 2 ** min(row.attempts, 20), timedelta(hours=6)),
+    )
 
 
 @job()
 def expire_uploads() -> None:
-    uploads.expire_uploads()
+    """End uploads whose deadline has passed."""
+    while uploads.expire_uploads():
+        pass
 
 
-KNOWN_KEYS = """
+NAMED_KEYS = """
     SELECT object_key FROM versions WHERE object_key = ANY(%(keys)s)
     UNION ALL SELECT object_key FROM upload_pieces WHERE object_key = ANY(%(keys)s)
     UNION ALL SELECT object_key FROM uploads
         WHERE object_key = ANY(%(keys)s) AND state IN ('receiving', 'finishing')
-    UNION ALL SELECT object_key FROM pending_deletions WHERE object_key = ANY(%(keys)s)
 """
+
+
+def _named(keys: list[str]) -> set[str]:
+    """Which of these objects a row needs."""
+    with connection.cursor() as cursor:
+        cursor.execute(NAMED_KEYS, {"keys": keys})
+        return {row[0] for row in cursor.fetchall()}
 
 
 @job()
 def sweep_objects() -> None:
     """Note objects without a row for deletion, a day after they were written and a look later.
 
-    The note falls due after another hour; a row that names the key by then saves the object.
+    The note falls due after another hour; a row that names the key by then saves the object. What
+    has no key of our making is somebody else's and stays.
     """
     oldest = now() - ORPHAN_AGE
     batch: list[str] = []
     found = 0
     for item in store().objects():
-        if item.modified_at < oldest:
+        if item.modified_at < oldest and KEY_PATTERN.match(item.key):
             batch.append(item.key)
         if len(batch) == 1000:
             found += _note_orphans(batch)
             batch = []
     found += _note_orphans(batch)
     for key, upload_id, begun_at in store().list_multipart():
-        if begun_at < oldest:
+        if begun_at < oldest and KEY_PATTERN.match(key):
             store().abort_multipart(key, upload_id)
             found += 1
     if found:
@@ -112,9 +127,8 @@ def sweep_objects() -> None:
 def _note_orphans(keys: list[str]) -> int:
     if not keys:
         return 0
-    with connection.cursor() as cursor:
-        cursor.execute(KNOWN_KEYS, {"keys": keys})
-        known = {row[0] for row in cursor.fetchall()}
+    noted = set(PendingDeletion.objects.filter(pk__in=keys).values_list("pk", flat=True))
+    known = _named(keys) | noted
     orphans = [key for key in keys if key not in known]
     PendingDeletion.objects.bulk_create(
         [PendingDeletion(object_key=key, due_at=now() + timedelta(hours=1)) for key in orphans],

@@ -19,7 +19,6 @@ from documents.models import Document, Folder
 from documents.names import InvalidName
 
 READ_BYTES = 1024 * 1024
-OVERHEAD = len('--\r\nContent-Disposition: form-data; name="f"; filename="x"\r\n\r\n\r\n----\r\n')
 PARTS_LIMIT = 1_000
 
 
@@ -40,6 +39,7 @@ class FormFiles:
         self._headers: dict[str, bytes] = {}
         self._field = self._value = b""
         self._parts = 0
+        self._at = 0  # how much of the chunk being parsed is behind us
         self._is_over = False
 
     def read(self) -> None:
@@ -48,7 +48,7 @@ class FormFiles:
         boundary = options.get(b"boundary", b"")
         if kind != b"multipart/form-data" or not boundary:
             raise uploads.UploadRefused(_("The form must be sent as multipart/form-data."))
-        self._overhead = OVERHEAD + 2 * len(boundary)
+        self._tail = len(b"\r\n\r\n" + b"\r\n--" + boundary + b"--")
         parser = MultipartParser(boundary, self._callbacks())  # type: ignore[arg-type]
         try:
             while self.left and not self._is_over:
@@ -57,6 +57,7 @@ class FormFiles:
                     break
                 parser.write(chunk)
                 self.left -= len(chunk)
+                self._at = 0
             if not self._is_over:
                 raise uploads.UploadRefused(_("The connection ended before the form did."))
         except MultipartParseError as error:
@@ -89,6 +90,7 @@ class FormFiles:
 
     def _header_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
+        self._at = end
 
     def _end_header(self) -> None:
         self._headers[self._field.decode("latin-1").lower()] = self._value
@@ -101,12 +103,12 @@ class FormFiles:
             return  # an ordinary field, or a file field left empty
         # Browsers write a quote in a name as %22, and line breaks likewise; nothing else is escaped.
         name = raw.decode("utf-8", "replace").replace("%22", '"')
-        bound = max(0, min(self.left - self._overhead, settings.MAX_FILE_BYTES))
+        bound = max(0, min(self.left - self._at - self._tail, settings.MAX_FILE_BYTES))
         declared = self._headers.get("content-type", b"").decode("latin-1")
         try:
             self._writing = uploads.OnePass(name, self.folder, declared, bound, by=self.actor)
         except QuotaExceeded:
-            if self.left == self.length:
+            if self.left == self.length and not self.documents and not self.refused:
                 raise  # the first file, in the first bytes: answered before the rest travels
             self._refuse(name, _("There is not enough space left for it."), 413)
         except (InvalidName, uploads.UploadRefused) as error:

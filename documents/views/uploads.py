@@ -326,7 +326,9 @@ def add_files_with_ticket(request: PersonRequest, ticket: str) -> HttpResponseBa
 
 def _folder_of(request: PersonRequest, ticket: str) -> Folder | None:
     """The place a ticket is for. Raises NotAllowed for any but this person's, session's and site's."""
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+    own = f"{request.scheme}://{request.get_host()}"
+    is_ours = request.headers.get("Sec-Fetch-Site", "same-origin") in {"same-origin", "none"}
+    if not is_ours or request.headers.get("Origin", own) != own:
         raise access.NotAllowed(_("This form came from another site."))
     try:
         claims = signing.loads(ticket, salt=TICKET_SALT, max_age=TICKET_LIFE)
