@@ -229,7 +229,7 @@ def _described(response: HttpResponse, row: Upload) -> HttpResponse:
     response.headers["Upload-Offset"] = str(row.received_bytes)
     response.headers["Upload-Length"] = str(row.declared_bytes)
     response.headers["Upload-Expires"] = http_date(row.expires_at.timestamp())
-    response.headers["Upload-State"] = row.state
+    response.headers["Upload-State"] = UploadState(row.state).value
     if row.document_id:
         response.headers["Upload-Document"] = str(row.document_id)
     return response
