@@ -3,6 +3,7 @@
 import uuid
 import zoneinfo
 from collections.abc import Callable
+from urllib.parse import unquote
 
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
@@ -36,10 +37,11 @@ def actor(get_response: GetResponse) -> GetResponse:
 
 
 def _zone_of(request: HttpRequest) -> zoneinfo.ZoneInfo | None:
-    """The person's own zone; None keeps the server's."""
+    """The person's own zone, else the one the browser tells of; None keeps the server's."""
+    chosen = getattr(request.user, "time_zone", "") or unquote(request.COOKIES.get("time_zone", ""))
     try:
-        return zoneinfo.ZoneInfo(getattr(request.user, "time_zone", ""))
-    except (ValueError, zoneinfo.ZoneInfoNotFoundError):
+        return zoneinfo.ZoneInfo(chosen)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
         return None
 
 

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.middleware import PersonRequest
 from documents.listing import SORTS, BadCursor, mark_stars, page_of, with_topics
+from documents.models import Document
 from documents.names import name_key
 from documents.tree import paths_of
 from documents.views.asked import size_of
@@ -54,39 +55,28 @@ def find(request: PersonRequest) -> HttpResponse:
     return show(request, "documents/find_box.html" if in_box else "documents/find.html", context)
 
 
-@require_safe
-def recent(request: PersonRequest) -> HttpResponse:
-    """What came in last, wherever it lies."""
-    rows = access.visible_documents(request.actor, access.Level.OWN).select_related("folder")
+def _page(request: PersonRequest, rows: QuerySet[Document], sort: str, place: str) -> HttpResponse:
+    """A list over all folders, or its next rows."""
+    after = request.GET.get("after", "")
+    wanted = with_topics(rows.select_related("folder"), request.actor)
     try:
-        page = page_of(
-            with_topics(rows, request.actor),
-            SORTS["-created"],
-            after=request.GET.get("after", ""),
-            size=size_of(request.GET),
-        )
+        page = page_of(wanted, SORTS[sort], after=after, size=size_of(request.GET))
     except BadCursor:
         raise BadRequest(_("This address is not one of ours."))
     mark_stars(page.rows, request.actor)
-    context = {"page": page, "place": "recent", "shows_place": True, "view": "list", "sort": "-created"}
-    is_more = request.GET.get("after") and is_fragment(request)
-    return show(request, "documents/more.html" if is_more else "documents/recent.html", context)
+    context = {"page": page, "place": place, "shows_place": True, "view": "list", "sort": sort}
+    is_more = bool(after) and is_fragment(request)
+    return show(request, "documents/more.html" if is_more else f"documents/{place}.html", context)
+
+
+@require_safe
+def recent(request: PersonRequest) -> HttpResponse:
+    """What came in last, wherever it lies."""
+    return _page(request, access.visible_documents(request.actor, access.Level.OWN), "-created", "recent")
 
 
 @require_safe
 def starred(request: PersonRequest) -> HttpResponse:
     """What the person wants at hand."""
-    rows = access.visible_documents(request.actor).filter(stars__user=request.actor.user).select_related("folder")
-    try:
-        page = page_of(
-            with_topics(rows, request.actor),
-            SORTS["name"],
-            after=request.GET.get("after", ""),
-            size=size_of(request.GET),
-        )
-    except BadCursor:
-        raise BadRequest(_("This address is not one of ours."))
-    mark_stars(page.rows, request.actor)
-    context = {"page": page, "place": "starred", "shows_place": True, "view": "list", "sort": "name"}
-    is_more = request.GET.get("after") and is_fragment(request)
-    return show(request, "documents/more.html" if is_more else "documents/starred.html", context)
+    rows = access.visible_documents(request.actor).filter(stars__user=request.actor.user)
+    return _page(request, rows, "name", "starred")

@@ -199,6 +199,40 @@ def test_the_main_job(visit: Visit, papers: list[Path], tree: Path, device: dict
         expect(page.locator(".timeline").get_by_text(re.compile("You deleted for good")).first).to_be_visible()
 
 
+def drop(page: Page, *paths: Path) -> None:
+    """Drag these from the desktop onto the middle of the page, as the system does."""
+    wire = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        wire.send("Input.dispatchDragEvent", {"type": kind, "x": 640, "y": 420, "data": data})
+
+
+def test_files_and_a_whole_folder_are_dropped_anywhere_on_the_page(
+    visit: Visit, papers: list[Path], tree: Path
+) -> None:
+    visitor = visit(**DESKTOP)
+    page = visitor.page
+    (tree / "Nothing in it").mkdir()
+    drop(page, *papers[:3], tree)
+    expect(page.locator(".tray-item.is-done")).to_have_count(6, timeout=30_000)
+    expect(page.locator("[data-list] [data-item]")).to_have_count(4)
+    page.get_by_role("main").get_by_role("link", name="Household", exact=True).click()
+    for name in ("Car", "Nothing in it", "notes.txt"):
+        expect(page.get_by_role("main").get_by_role("link", name=name, exact=True)).to_be_visible()
+    drop(page, papers[4])
+    expect(page.get_by_role("main").get_by_role("link", name=papers[4].name, exact=True)).to_be_visible()
+    page.get_by_role("main").get_by_role("link", name="Car", exact=True).click()
+    page.get_by_role("main").get_by_role("link", name="Insurance", exact=True).click()
+    expect(page.get_by_role("main").get_by_role("link", name="policy.pdf", exact=True)).to_be_visible()
+
+    # A row dragged onto a folder of the tree moves there
+    page.goto("/files/")
+    source = page.locator("[data-list] [data-item]", has=page.get_by_label(f"Choose {papers[0].name}", exact=True))
+    source.drag_to(page.locator("#rail .place", has_text="Household"))
+    toast_says(page, "Moved 1 thing to Household.")
+    expect(page.get_by_label(f"Choose {papers[0].name}", exact=True)).to_have_count(0)
+
+
 def test_a_file_is_cancelled_and_one_that_does_not_fit_is_told_before_it_travels(visit: Visit, tmp_path: Path) -> None:
     visitor = visit(quota_bytes=3_000_000)
     page = visitor.page
