@@ -3,13 +3,21 @@
 from functools import partial
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.actors import Actor
 from accounts.models import User
-from documents.actions.documents import move_document, rename_document, star_document, unstar_document
+from documents.actions.documents import (
+    move_document,
+    move_documents,
+    rename_document,
+    star_document,
+    unstar_document,
+)
 from documents.actions.errors import NameTaken, OtherVault
 from documents.actions.selection import move_items, trash_items
-from documents.models import Document, Star
+from documents.models import Document, Folder, Star
 from documents.tests.making import at_once, folders, put
 from sharing.access import NotAllowed, NotVisible
 from sharing.models import AuditEvent, Share, ShareLevel
@@ -64,6 +72,70 @@ def test_many_move_together_or_not_at_all(alice_actor: Actor) -> None:
     assert Document.objects.filter(folder=None).count() == 2
     move_items(chosen, [], car, by=alice_actor, keep_both=True)
     assert Document.objects.filter(folder=car).count() == 3
+
+
+def test_a_clash_of_many_is_told_by_name(alice_actor: Actor) -> None:
+    car = folders("Car", alice_actor)
+    rows = [put(f"{n}.txt", None, alice_actor) for n in range(5)]
+    for n in range(5):
+        put(f"{n}.TXT", car, alice_actor)
+    for count, words in ((1, "“0.txt” there"), (2, "“0.txt” “1.txt”."), (5, "“2.txt” and 2 more")):
+        with pytest.raises(NameTaken) as refused:
+            move_documents(rows[:count], car, by=alice_actor)
+        assert words in refused.value.message
+
+
+def test_documents_of_one_name_from_several_folders_clash_with_each_other(alice_actor: Actor) -> None:
+    target = folders("All", alice_actor)
+    rows = [put("a.txt", folders(f"F{n}", alice_actor), alice_actor) for n in range(3)]
+    other = put("a (2).txt", folders("F3", alice_actor), alice_actor)
+    with pytest.raises(NameTaken):
+        move_documents(rows, target, by=alice_actor)
+    move_documents([*rows, other], target, by=alice_actor, keep_both=True)
+    names = sorted(Document.objects.filter(folder=target).values_list("name", flat=True))
+    assert names == ["a (2).txt", "a (3).txt", "a (4).txt", "a.txt"]
+
+
+def test_moving_many_costs_as_many_statements_as_moving_two(alice_actor: Actor) -> None:
+    counts = []
+    for many in (2, 30):
+        target = folders(f"Car {many}", alice_actor)
+        rows = [put(f"{n}.txt", None, alice_actor) for n in range(many)]
+        with CaptureQueriesContext(connection) as asked:
+            move_items(rows, [], target, by=alice_actor)
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
+
+
+def test_what_lies_in_a_chosen_folder_goes_along_with_it(alice_actor: Actor) -> None:
+    inner, archive = folders("Car/Old", alice_actor), folders("Archive", alice_actor)
+    car = Folder.objects.get(name="Car")
+    row = put("a.txt", inner, alice_actor)
+    move_items([row], [inner, car], archive, by=alice_actor)
+    row.refresh_from_db()
+    inner.refresh_from_db()
+    assert (row.folder, inner.parent) == (inner, car)
+    assert inner.path == [archive.pk, car.pk, inner.pk]
+
+
+def test_an_editor_moves_and_renames_within_what_is_shared_and_no_further(
+    alice: User, alice_actor: Actor, dora: User, dora_actor: Actor
+) -> None:
+    shared, inner = folders("Car", alice_actor), folders("Car/Old", alice_actor)
+    private, row = folders("Private", alice_actor), put("a.txt", shared, alice_actor)
+    Share.objects.create(folder=shared, recipient=dora, shared_by=alice, level=ShareLevel.EDIT)
+    move_document(row, inner, by=dora_actor)
+    assert rename_document(row, "b.txt", by=dora_actor).user_id == alice.pk
+    with pytest.raises(NotVisible):
+        move_document(row, private, by=dora_actor)
+    Share.objects.update(level=ShareLevel.COMMENT)
+    for act in (
+        lambda: move_document(row, shared, by=dora_actor),
+        lambda: rename_document(row, "c.txt", by=dora_actor),
+        lambda: move_items([row], [], shared, by=dora_actor),
+    ):
+        with pytest.raises(NotAllowed):
+            act()
 
 
 def test_throwing_away_a_folder_and_what_is_in_it_makes_one_entry(alice_actor: Actor) -> None:

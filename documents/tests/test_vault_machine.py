@@ -69,10 +69,18 @@ class VaultMachine(RuleBasedStateMachine):
             self.seen.setdefault(row.pk, len(self.seen))
         return sorted(rows, key=lambda row: self.seen[row.pk])
 
-    def _folder(self, who: int, data: st.DataObject) -> Folder | None:
+    def _place(self, who: int, data: st.DataObject) -> Folder | None:
+        """A folder, or the top."""
         rows = self._in_order(Folder.objects.live().filter(user=self.people[who]))
         at = data.draw(st.integers(0, 9))
         chosen: Folder | None = [None, *rows][at % (len(rows) + 1)]
+        return chosen
+
+    def _folder(self, who: int, data: st.DataObject) -> Folder | None:
+        """A folder, if there is one."""
+        rows = self._in_order(Folder.objects.live().filter(user=self.people[who]))
+        at = data.draw(st.integers(0, 9))
+        chosen: Folder | None = rows[at % len(rows)] if rows else None
         return chosen
 
     def _document(self, who: int, data: st.DataObject) -> Document | None:
@@ -84,13 +92,13 @@ class VaultMachine(RuleBasedStateMachine):
     @rule(who=WHO, name=NAMES, data=st.data())
     def make_folder(self, who: int, name: str, data: st.DataObject) -> None:
         try:
-            folder_verbs.make_folder(name, self._folder(who, data), by=self.actors[who])
+            folder_verbs.make_folder(name, self._place(who, data), by=self.actors[who])
         except Refused:
             pass
 
     @rule(who=WHO, name=NAMES, size=st.integers(0, 50), data=st.data())
     def add(self, who: int, name: str, size: int, data: st.DataObject) -> None:
-        place = self._folder(who, data)
+        place = self._place(who, data)
         person = self.people[who]
         if Document.objects.live().filter(user=person, folder=place, name_key=name_key(name)).exists():
             return
@@ -117,7 +125,7 @@ class VaultMachine(RuleBasedStateMachine):
 
     @rule(who=WHO, keep_both=st.booleans(), data=st.data())
     def move(self, who: int, keep_both: bool, data: st.DataObject) -> None:
-        to, document, folder = self._folder(who, data), self._document(who, data), self._folder(who, data)
+        to, document, folder = self._place(who, data), self._document(who, data), self._folder(who, data)
         try:
             if document is not None:
                 document_verbs.move_document(document, to, by=self.actors[who], keep_both=keep_both)
@@ -137,11 +145,14 @@ class VaultMachine(RuleBasedStateMachine):
     def throw_a_folder_away(self, who: int, data: st.DataObject) -> None:
         folder = self._folder(who, data)
         if folder is not None:
-            below = Document.objects.live().filter(folder__path__contains=[folder.pk]).values_list("pk", flat=True)
-            gone = list(below)
-            trash_verbs.trash_folder(folder, by=self.actors[who])
-            for key in gone:
-                self.model[key].is_live = False
+            self._throw(who, folder)
+
+    def _throw(self, who: int, folder: Folder) -> None:
+        below = Document.objects.live().filter(folder__path__contains=[folder.pk]).values_list("pk", flat=True)
+        gone = list(below)
+        trash_verbs.trash_folder(folder, by=self.actors[who])
+        for key in gone:
+            self.model[key].is_live = False
 
     def _several(self, who: int, data: st.DataObject) -> tuple[list[Document], list[Folder]]:
         documents = self._in_order(Document.objects.live().filter(user=self.people[who]))
@@ -154,7 +165,7 @@ class VaultMachine(RuleBasedStateMachine):
 
     @rule(who=WHO, keep_both=st.booleans(), data=st.data())
     def move_several(self, who: int, keep_both: bool, data: st.DataObject) -> None:
-        to, (documents, folders) = self._folder(who, data), self._several(who, data)
+        to, (documents, folders) = self._place(who, data), self._several(who, data)
         before = set(Document.objects.values_list("pk", "folder", "name"))
         try:
             selection_verbs.move_items(documents, folders, to, by=self.actors[who], keep_both=keep_both)
@@ -172,6 +183,16 @@ class VaultMachine(RuleBasedStateMachine):
         assert sum(entry.size_bytes for entry in entries) == sum(self.model[key].size for key in gone)
         for key in gone:
             self.model[key].is_live = False
+
+    @rule(who=WHO, data=st.data())
+    def throw_a_document_away_and_then_its_folder(self, who: int, data: st.DataObject) -> None:
+        """The order from which purging and restoring can go wrong most easily."""
+        document = self._document(who, data)
+        if document is not None:
+            trash_verbs.trash_document(document, by=self.actors[who])
+            self.model[document.pk].is_live = False
+            if document.folder is not None:
+                self._throw(who, document.folder)
 
     @rule(who=WHO)
     def empty_the_trash(self, who: int) -> None:
