@@ -15,7 +15,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 READ = re.compile(r"""(?:env\.\w+|environ\.get|_database|getenv)\(\s*"([A-Z][A-Z0-9_]+)\"""")
 COMPOSE_NAME = re.compile(r"\$\{([A-Z0-9_]+)")
 SECRET = re.compile(r"PASSWORD|SECRET|MASTER_KEYS|ROOT_USER|ACCESS_KEY")
-NOT_SETTINGS = {"PATH", "DJANGO_SETTINGS_MODULE"}
+NOT_SETTINGS = {"PATH", "DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER"}
 
 
 def example() -> dict[str, str]:
