@@ -103,10 +103,18 @@ def with_topics(rows: QuerySet[Document], actor: Actor) -> QuerySet[Document]:
     return rows.prefetch_related(Prefetch("document_topics", links.order_by("topic__name_key"), to_attr="shown_topics"))
 
 
-def mark_stars(rows: list[Document], actor: Actor) -> None:
-    """Say of each row whether the actor has starred it (`is_starred`), in one query."""
+def mark_for(rows: list[Document], actor: Actor) -> None:
+    """Say of each row whether the actor has starred it, and in which folder he may see it.
+
+    (`is_starred`, `shown_folder`.) A document shared by itself does not tell where its owner keeps it.
+    """
     starred = set(
         Star.objects.filter(user=actor.user, document__in=[row.pk for row in rows]).values_list("document", flat=True)
     )
+    owner_id = actor.user.pk if actor.user else None
+    foreign = {row.folder_id for row in rows if row.folder_id and row.user_id != owner_id}
+    seen = set(access.visible_folders(actor).filter(pk__in=foreign).values_list("pk", flat=True)) if foreign else set()
     for row in rows:
+        is_hidden = row.folder_id in foreign - seen
         row.is_starred = row.pk in starred  # type: ignore[attr-defined]
+        row.shown_folder = None if is_hidden else row.folder  # type: ignore[attr-defined]

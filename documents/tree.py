@@ -2,7 +2,9 @@
 
 from django.db.models import Exists, OuterRef, QuerySet
 
+from accounts.actors import Actor
 from documents.models import Folder
+from sharing import access
 
 LEVEL_LIMIT = 500
 
@@ -13,8 +15,8 @@ def with_children(folders: QuerySet[Folder]) -> list[Folder]:
     return list(folders.annotate(has_children=Exists(below)).order_by("name_key")[:LEVEL_LIMIT])
 
 
-def paths_of(folders: list[Folder]) -> dict[object, str]:
-    """The words of the way to each folder, itself left out: "Car / Insurance"."""
+def paths_of(folders: list[Folder], actor: Actor) -> dict[object, str]:
+    """The words of the way to each folder as far as the actor sees it, itself left out: "Car / Insurance"."""
     wanted = {key for folder in folders for key in folder.path}
-    names = dict(Folder.objects.filter(pk__in=wanted).values_list("pk", "name"))
+    names = dict(access.visible_folders(actor).filter(pk__in=wanted).values_list("pk", "name"))
     return {f.pk: " / ".join(names[key] for key in f.path[:-1] if key in names) for f in folders}

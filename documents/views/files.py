@@ -18,7 +18,7 @@ from documents.actions.folders import move_folder as move
 from documents.actions.folders import rename_folder as rename
 from documents.actions.trash import trash_folder as throw_away
 from documents.forms import NameForm
-from documents.listing import SORTS, BadCursor, mark_stars, page_of, with_topics
+from documents.listing import SORTS, BadCursor, mark_for, page_of, with_topics
 from documents.models import Folder
 from documents.names import InvalidName, name_key
 from documents.tree import paths_of, with_children
@@ -55,7 +55,7 @@ def files(request: PersonRequest, folder_id: UUID | None = None) -> HttpResponse
         page = page_of(with_topics(documents, request.actor), SORTS[sort], after=after, size=size)
     except BadCursor:
         raise BadRequest(_("This address is not one of ours."))
-    mark_stars(page.rows, request.actor)
+    mark_for(page.rows, request.actor)
     context = {"page": page, "sort": sort, "view": view, "folder": folder, "filter_topic": topic}
     if after and is_fragment(request):
         return show(request, "documents/more.html", context)
@@ -103,7 +103,7 @@ def places_to_pick(request: PersonRequest) -> list[tuple[Folder, str]]:
     if words:
         rows = rows.filter(name_key__contains=name_key(words))
     folders = list(rows.order_by("name_key", "id")[:PICK_LIMIT])
-    paths = paths_of(folders)
+    paths = paths_of(folders, request.actor)
     return sorted(((f, paths[f.pk]) for f in folders), key=lambda pair: (pair[1].casefold(), pair[0].name_key))
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.middleware import PersonRequest
-from documents.listing import SORTS, BadCursor, mark_stars, page_of, with_topics
+from documents.listing import SORTS, BadCursor, mark_for, page_of, with_topics
 from documents.models import Document
 from documents.names import name_key
 from documents.tree import paths_of
@@ -43,8 +43,8 @@ def find(request: PersonRequest) -> HttpResponse:
             limit + 1,
         )
         folders = _matching(access.visible_folders(request.actor), key, limit)
-        mark_stars(documents, request.actor)
-        paths = paths_of(folders)
+        mark_for(documents, request.actor)
+        paths = paths_of(folders, request.actor)
         context |= {
             "documents": documents[:limit],
             "is_more": len(documents) > limit,
@@ -63,7 +63,7 @@ def _page(request: PersonRequest, rows: QuerySet[Document], sort: str, place: st
         page = page_of(wanted, SORTS[sort], after=after, size=size_of(request.GET))
     except BadCursor:
         raise BadRequest(_("This address is not one of ours."))
-    mark_stars(page.rows, request.actor)
+    mark_for(page.rows, request.actor)
     context = {"page": page, "place": place, "shows_place": True, "view": "list", "sort": sort}
     is_more = bool(after) and is_fragment(request)
     return show(request, "documents/more.html" if is_more else f"documents/{place}.html", context)
