@@ -1,0 +1,114 @@
+"""Several at once as a ZIP: unique relative names, every right asked at its turn, digests at the end."""
+
+import hashlib
+import io
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.actors import Actor
+from accounts.models import User
+from documents.actions.trash import trash_document
+from documents.downloads import MANIFEST, zip_documents
+from documents.models import Document, Folder
+from documents.tests.making import folders, put
+from sharing.models import AuditEvent, Share, ShareLevel
+
+ClientFor = Callable[[User], Client]
+
+
+def archive_of(response: Any) -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(b"".join(response.streaming_content)))
+
+
+def test_folders_and_documents_come_with_their_paths_and_digests(
+    alice: User, alice_actor: Actor, client_for: ClientFor
+) -> None:
+    car = folders("Car", alice_actor)
+    deep = folders("Car/Insurance", alice_actor)
+    data = {"Car/a.txt": b"a", "Car/Insurance/policy.pdf": os.urandom(300_000), "loose.txt": b""}
+    put("a.txt", car, alice_actor, data["Car/a.txt"])
+    put("policy.pdf", deep, alice_actor, data["Car/Insurance/policy.pdf"])
+    loose = put("loose.txt", None, alice_actor, b"")
+    trash_document(put("gone.txt", car, alice_actor), by=alice_actor)
+    answer = client_for(alice).post(
+        reverse("selection"), {"action": "download", "folder": str(car.pk), "document": str(loose.pk)}
+    )
+    assert answer.headers["Content-Type"] == "application/zip"
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    with archive_of(answer) as archive:
+        assert archive.testzip() is None
+        assert {name: archive.read(name) for name in archive.namelist() if name != MANIFEST} == data
+        lines = archive.read(MANIFEST).decode().splitlines()
+    assert sorted(lines) == sorted(f"{hashlib.sha256(found).hexdigest()}  {name}" for name, found in data.items())
+    assert AuditEvent.objects.filter(action="document_downloaded").count() == 3
+
+
+def test_names_that_clash_by_case_or_with_the_list_of_digests_are_numbered(alice_actor: Actor) -> None:
+    rows = [put("a.txt", folders(place, alice_actor), alice_actor, place.encode()) for place in ("X", "Y")]
+    rows.append(put("A.TXT", folders("Z", alice_actor), alice_actor, b"Z"))
+    rows.append(put(MANIFEST, None, alice_actor, b"mine"))
+    with archive_of(zip_documents(rows, [], "x.zip", by=alice_actor)) as archive:
+        names = archive.namelist()
+        assert len({name.casefold() for name in names}) == len(names) == 5
+        assert sorted(archive.read(name) for name in names if name != MANIFEST) == [b"X", b"Y", b"Z", b"mine"]
+        assert all(not name.startswith("/") and ".." not in name.split("/") for name in names)
+
+
+def test_a_right_withdrawn_while_it_streams_is_noticed_at_its_turn(
+    alice: User, alice_actor: Actor, bob: User, bob_actor: Actor
+) -> None:
+    first, second = put("a.txt", None, alice_actor, b"first"), put("b.txt", None, alice_actor, b"second")
+    for row in (first, second):
+        Share.objects.create(document=row, recipient=bob, shared_by=alice, level=ShareLevel.VIEW)
+    stream: Iterator[bytes] = iter(zip_documents([first, second], [], "x.zip", by=bob_actor).streaming_content)  # type: ignore[arg-type]
+    taken = b""
+    while b"first" not in taken:
+        taken += next(stream)
+    Share.objects.filter(document=second).delete()
+    taken += b"".join(stream)
+    with zipfile.ZipFile(io.BytesIO(taken)) as archive:
+        assert archive.namelist() == ["a.txt", MANIFEST]
+
+
+def test_what_is_hidden_in_a_shared_folder_stays_out(
+    alice: User, alice_actor: Actor, bob: User, bob_actor: Actor
+) -> None:
+    car = folders("Car", alice_actor)
+    put("seen.txt", car, alice_actor)
+    Share.objects.create(folder=car, recipient=bob, shared_by=alice, level=ShareLevel.VIEW)
+    trash_document(put("gone.txt", car, alice_actor), by=alice_actor)
+    with archive_of(zip_documents([], [Folder.objects.get(pk=car.pk)], "x.zip", by=bob_actor)) as archive:
+        assert archive.namelist() == ["Car/seen.txt", MANIFEST]
+
+
+def test_one_that_is_not_yours_refuses_the_whole(
+    alice: User, alice_actor: Actor, bob_actor: Actor, client_for: ClientFor
+) -> None:
+    mine, theirs = put("a.txt", None, alice_actor), put("b.txt", None, bob_actor)
+    answer = client_for(alice).post(
+        reverse("selection"), {"action": "download", "document": [str(mine.pk), str(theirs.pk)]}
+    )
+    assert answer.status_code == 404
+
+
+def test_one_document_alone_is_no_archive(alice: User, alice_actor: Actor, client_for: ClientFor) -> None:
+    document = put("a.txt", None, alice_actor)
+    answer = client_for(alice).post(reverse("selection"), {"action": "download", "document": str(document.pk)})
+    assert answer.url == reverse("download_document", args=[document.pk])
+
+
+def test_bytes_that_are_not_those_that_were_stored_break_the_archive(alice_actor: Actor) -> None:
+    document = put("a.txt", None, alice_actor, b"right")
+    rows = Document.objects.select_related("current_version").filter(pk=document.pk)
+    assert rows[0].current_version is not None
+    type(rows[0].current_version).objects.filter(document=document).update(sha256="0" * 64)
+    from documents.storage import StoreError
+
+    with pytest.raises(StoreError):
+        archive_of(zip_documents(list(rows), [], "x.zip", by=alice_actor))
