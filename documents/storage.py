@@ -50,7 +50,7 @@ __all__ = [
 
 READ_BYTES = 512 * 1024
 CONTENT_RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+)$")
-KEY_PATTERN = re.compile(r"^[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{32}$")
+KEY_PATTERN = re.compile(r"^[0-9a-f]{2}/[0-9a-f]{32}$")
 # A missing bucket is an outage (a disk that is not mounted), never a missing object.
 OUTAGE_CODES = {"NoSuchBucket"}
 
@@ -95,9 +95,12 @@ class StoredObject:
 
 
 def new_key() -> str:
-    """A key that nobody chose; two folders of 256 keep listings and directories small."""
+    """A key that nobody chose, in one of 256 folders.
+
+    Rejected: a second level of folders. Nearly every object would make one, to be synced as well.
+    """
     name = uuid.uuid4().hex
-    return f"{name[:2]}/{name[2:4]}/{name}"
+    return f"{name[:2]}/{name}"
 
 
 class OneConnectionStorage(S3Storage):  # type: ignore[misc]

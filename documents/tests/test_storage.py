@@ -245,7 +245,9 @@ def test_small_parts_are_refused(store: ObjectStore) -> None:
 
 
 def test_listing_pages_through_everything_in_order(store: ObjectStore) -> None:
-    keys = sorted(f"fa/ce/{secrets.token_hex(16)}" for _ in range(7))
+    for item in list(store.objects("fa/")):
+        store.delete(item.key)
+    keys = sorted(f"fa/{secrets.token_hex(16)}" for _ in range(7))
     for key in keys:
         store.put(key, b"x")
     client = store._client
@@ -256,8 +258,8 @@ def test_listing_pages_through_everything_in_order(store: ObjectStore) -> None:
 
     client.list_objects_v2 = two_at_a_time
     try:
-        listed = list(store.objects("fa/ce/"))
-        later = [item.key for item in store.objects("fa/ce/", after=keys[3])]
+        listed = list(store.objects("fa/"))
+        later = [item.key for item in store.objects("fa/", after=keys[3])]
     finally:
         client.list_objects_v2 = original
     assert [item.key for item in listed] == keys
@@ -397,13 +399,13 @@ def test_an_acknowledged_object_is_synced_to_disk(
     key = new_key()
     made.put(key, b"x")
     path = own_server.root / BUCKET / key
-    above = [str(path.parent), str(path.parent.parent), str(own_server.root / BUCKET)]
+    above = [str(path.parent), str(own_server.root / BUCKET)]
     assert synced == [str(path), *above]
     synced.clear()
     key = new_key()
     put_stream(made, key, iter([b"x" * PART_BYTES, b"y"]))
     assert synced[0] == str(own_server.root / BUCKET / key)
-    assert len(synced) == 4
+    assert len(synced) == 3
 
 
 def test_objects_outlive_a_restart_and_a_kill_of_the_store(own_server: ObjectStoreServer) -> None:
