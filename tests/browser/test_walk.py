@@ -258,6 +258,42 @@ def test_a_file_is_cancelled_and_one_that_does_not_fit_is_told_before_it_travels
     visitor.watch.problems.clear()  # being offline is told on the console as well
 
 
+def test_an_upload_is_paused_and_goes_on_where_it_was_also_after_a_reload(visit: Visit, tmp_path: Path) -> None:
+    visitor = visit(**DESKTOP)
+    page = visitor.page
+    wire = page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 800_000}
+    file = tmp_path / "film.bin"
+    file.write_bytes(os.urandom(12_000_000))
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method) if "/uploads/" in request.url else None)
+
+    def begin() -> None:
+        with page.expect_file_chooser() as chooser:
+            page.keyboard.press("u")
+        chooser.value.set_files(file)
+
+    wire.send("Network.emulateNetworkConditions", slow)
+    begin()
+    item = page.locator(".tray-item", has_text="film.bin")
+    expect(item.locator(".state")).to_contain_text("/s")
+    item.get_by_role("button", name=re.compile("^Pause")).click()
+    expect(item).to_contain_text("Paused")
+    item.get_by_role("button", name=re.compile("^Go on")).click()
+    expect(item.locator(".state")).to_contain_text("/s")
+    assert sent.count("HEAD") == 1
+
+    # The page is left in the middle and opened again: the same file goes on from where it was
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.reload()
+    wire.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})
+    begin()
+    expect(page.locator(".tray-item.is-done")).to_have_count(1, timeout=30_000)
+    assert sent.count("POST") == 1
+    page.get_by_role("main").get_by_role("link", name="film.bin", exact=True).click()
+    expect(page.locator("main code")).to_have_text(sha256(file))
+
+
 def test_by_keyboard_alone(visit: Visit, papers: list[Path]) -> None:
     visitor = visit(**DESKTOP)
     page, keys = visitor.page, visitor.page.keyboard
