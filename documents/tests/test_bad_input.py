@@ -19,7 +19,8 @@ from documents.tests.making import folders, put
 
 TABLES = ("folders", "documents", "versions", "topics", "document_topics", "stars", "trash_entries", "shares")
 JUNK = [
-    "", "0", "-1", "null", "undefined", "true", "[]", "{}", "1e9", str(2**63), "١٢", "\x00", "a\x00b", "\ufffd", "../../etc/passwd", "%2e%2e%2f", "' OR 1=1 --", "{{7*7}}", "x" * 70_000, "\u202e", str(uuid.UUID(int=0)),
+    "", "0", "-1", "null", "undefined", "true", "[]", "{}", "1e9", str(2**63), "١٢", "\x00", "a\x00b", "\ufffd",
+    "../../etc/passwd", "%2e%2e%2f", "' OR 1=1 --", "{{7*7}}", "x" * 70_000, "\u202e", str(uuid.UUID(int=0)),
     "{" + str(uuid.UUID(int=5)) + "}", "urn:uuid:" + str(uuid.UUID(int=5)),
 ]  # fmt: skip
 
@@ -85,7 +86,8 @@ def posts(world: World, bad: str, kind: str) -> list[tuple[str, dict[str, object
         ]
     moved = {"action": "move", "is_decided": "1", "document": own["document"], "to": bad}
     tagged = {"action": "tag", "is_decided": "1", "document": own["document"], "topic": bad}
-    found += [(reverse("selection"), moved, "folder"), (reverse("selection"), tagged, "topic")]
+    found.append((reverse("selection"), {**moved}, "folder"))
+    found.append((reverse("selection"), {**tagged}, "topic"))
     found += [(reverse("undo_trash") + f"?entry={world.entry.pk}&entry={bad}", {}, "entry")] if len(bad) < 99 else []
     return [(address, data) for address, data, of in found if kind in ("", of)]
 
