@@ -14,7 +14,7 @@ from django.urls import reverse
 from accounts.actors import Actor
 from accounts.models import User
 from documents.actions.trash import trash_document
-from documents.downloads import MANIFEST, zip_documents
+from documents.downloads import MANIFEST, MemberGone, zip_documents
 from documents.models import Document, Folder
 from documents.tests.making import folders, put
 from sharing.models import AuditEvent, Share, ShareLevel
@@ -60,20 +60,39 @@ def test_names_that_clash_by_case_or_with_the_list_of_digests_are_numbered(alice
         assert all(not name.startswith("/") and ".." not in name.split("/") for name in names)
 
 
-def test_a_right_withdrawn_while_it_streams_is_noticed_at_its_turn(
+def test_a_right_withdrawn_while_it_streams_breaks_it_off_at_that_file(
     alice: User, alice_actor: Actor, bob: User, bob_actor: Actor
 ) -> None:
     first, second = put("a.txt", None, alice_actor, b"first"), put("b.txt", None, alice_actor, b"second")
     for row in (first, second):
         Share.objects.create(document=row, recipient=bob, shared_by=alice, level=ShareLevel.VIEW)
-    stream: Iterator[bytes] = iter(zip_documents([first, second], [], "x.zip", by=bob_actor).streaming_content)  # type: ignore[arg-type]
+    answer = zip_documents([first, second], [], "x.zip", by=bob_actor)
+    stream: Iterator[bytes] = iter(answer.streaming_content)  # type: ignore[arg-type]
     taken = b""
     while b"first" not in taken:
         taken += next(stream)
     Share.objects.filter(document=second).delete()
-    taken += b"".join(stream)
-    with zipfile.ZipFile(io.BytesIO(taken)) as archive:
-        assert archive.namelist() == ["a.txt", MANIFEST]
+
+    def rest() -> Iterator[bytes]:
+        nonlocal taken
+        for chunk in stream:
+            taken += chunk
+            yield chunk
+
+    with pytest.raises(MemberGone):
+        list(rest())
+    assert b"second" not in taken
+    assert len(taken) < int(answer.headers["Content-Length"])  # so the receiver sees that it is broken
+    told = AuditEvent.objects.filter(action="document_downloaded", actor_id=bob.pk)
+    assert list(told.values_list("target_name", flat=True)) == ["a.txt"]
+
+
+def test_its_length_is_told_and_true(alice_actor: Actor) -> None:
+    car = folders("Car", alice_actor)
+    for n in range(120):
+        put(f"été {n}", car, alice_actor, b"x" * n * 100)
+    answer = zip_documents([], [car], "x.zip", by=alice_actor)
+    assert len(answer.getvalue()) == int(answer.headers["Content-Length"])
 
 
 def test_what_is_hidden_in_a_shared_folder_stays_out(
