@@ -81,8 +81,13 @@ def page_of(
     after: str = "",
     size: int = DEFAULT_SIZE,
     parse_id: Callable[[str], Any] = UUID,
+    within: str = "",
 ) -> Page[Row]:
-    """The rows after the cursor, a page of them. Raises BadCursor."""
+    """The rows after the cursor, a page of them. Raises BadCursor.
+
+    `within` names a column that is the same in all rows and leads the index: "is null" (the top of
+    a vault) is no equality to the planner, which would sort the whole folder without it.
+    """
     sign, comparison = ("-", "lt") if order.is_descending else ("", "gt")
     if after:
         value, key = decode_cursor(order, after, parse_id)
@@ -91,7 +96,8 @@ def page_of(
             Q(**{f"{order.column}__{comparison}e": value}),
             Q(**{f"{order.column}__{comparison}": value}) | Q(**{f"pk__{comparison}": key}),
         )
-    found = list(rows.order_by(f"{sign}{order.column}", f"{sign}id")[: size + 1])
+    columns = [f"{sign}{column}" for column in (within, order.column, "id") if column]
+    found = list(rows.order_by(*columns)[: size + 1])
     is_more = len(found) > size
     found = found[:size]
     return Page(found, encode_cursor(order, found[-1]) if is_more else "")

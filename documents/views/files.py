@@ -52,7 +52,8 @@ def files(request: PersonRequest, folder_id: UUID | None = None) -> HttpResponse
         documents = documents.filter(document_topics__topic=topic)
     size = size_of(request.GET)
     try:
-        page = page_of(with_topics(documents, request.actor), SORTS[sort], after=after, size=size)
+        rows = with_topics(documents, request.actor)
+        page = page_of(rows, SORTS[sort], after=after, size=size, within="folder_id")
     except BadCursor:
         raise BadRequest(_("This address is not one of ours."))
     mark_for(page.rows, request.actor)
