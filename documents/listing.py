@@ -110,9 +110,9 @@ def with_topics(rows: QuerySet[Document], actor: Actor) -> QuerySet[Document]:
 
 
 def mark_for(rows: list[Document], actor: Actor) -> None:
-    """Say of each row whether the actor has starred it, and in which folder he may see it.
+    """Say of each row whether the actor has starred it, and whether its folder is none of his business.
 
-    (`is_starred`, `shown_folder`.) A document shared by itself does not tell where its owner keeps it.
+    (`is_starred`, `hides_folder`.) A document shared by itself does not tell where its owner keeps it.
     """
     starred = set(
         Star.objects.filter(user=actor.user, document__in=[row.pk for row in rows]).values_list("document", flat=True)
@@ -121,6 +121,5 @@ def mark_for(rows: list[Document], actor: Actor) -> None:
     foreign = {row.folder_id for row in rows if row.folder_id and row.user_id != owner_id}
     seen = set(access.visible_folders(actor).filter(pk__in=foreign).values_list("pk", flat=True)) if foreign else set()
     for row in rows:
-        is_hidden = row.folder_id in foreign - seen
         row.is_starred = row.pk in starred  # type: ignore[attr-defined]
-        row.shown_folder = None if is_hidden else row.folder  # type: ignore[attr-defined]
+        row.hides_folder = row.folder_id in foreign - seen  # type: ignore[attr-defined]
