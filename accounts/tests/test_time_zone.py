@@ -29,7 +29,9 @@ def test_the_chosen_zone_wins_over_the_browsers(alice: User, alice_actor: Actor,
     assert offset_shown(client) == "+05:45"
 
 
-@pytest.mark.parametrize("zone", ["../../etc/passwd", "/etc/passwd", "America", "x" * 3000, "%00", "\u202e", "UTC/../x"])
+@pytest.mark.parametrize(
+    "zone", ["../../etc/passwd", "/etc/passwd", "America", "x" * 3000, "%00", "\u202e", "UTC/../x"]
+)
 def test_nonsense_from_the_browser_keeps_the_servers_zone(
     zone: str, alice: User, alice_actor: Actor, client_for: ClientFor
 ) -> None:
