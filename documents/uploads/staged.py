@@ -20,7 +20,7 @@ from accounts.actors import Actor, ActorKind
 from documents import jobs
 from documents.models import Document, PendingDeletion, Upload, UploadPiece, UploadState
 from documents.sniffing import HEAD_BYTES, sniff
-from documents.storage import READ_BYTES, StoreError, StoreUnavailable, new_key, store
+from documents.storage import StoreError, StoreUnavailable, new_key, store
 from documents.uploads.ending import fail_upload, note_for_deletion
 from documents.uploads.filing import Received, file_document
 from documents.uploads.refusals import TooLarge, UploadEnded, UploadRefused, WrongOffset, must_be_receiving
@@ -31,6 +31,7 @@ from sharing import access
 logger = logging.getLogger(__name__)
 
 PIECE_BYTES = 8 * 1024 * 1024
+TAKE_BYTES = 1024 * 1024
 FINISH_AT_ONCE_BYTES = 64 * 1024 * 1024
 # A piece that no row names by then was left by a dead process.
 PIECE_DEADLINE = timedelta(hours=24)
@@ -87,7 +88,7 @@ class Incoming:
         chunks: list[bytes] = []
         while wanted and self.cut is None:
             try:
-                chunk = self.stream.read(min(READ_BYTES, wanted))
+                chunk = self.stream.read(min(TAKE_BYTES, wanted))
             except Exception as error:  # noqa: BLE001 (the server names a vanished client in its own ways)
                 self.cut = error
                 break
