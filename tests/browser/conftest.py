@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, expect
 
 from docuvault.stack.browser import find_browser
 from docuvault.stack.process import end
@@ -22,6 +22,7 @@ from docuvault.stack.web import command as web_command
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery staple"
+expect.set_options(timeout=20_000)  # the other half of the tests runs beside these
 FLAGS = [
     "--disable-gpu",
     "--disable-quic",

@@ -323,6 +323,8 @@ def test_by_keyboard_alone(visit: Visit, papers: list[Path]) -> None:
     keys.press("?")
     expect(page.locator("#keys")).to_be_visible()
     keys.press("Escape")
+    expect(page.locator("#keys")).to_be_hidden()
+    expect(page.locator("#main")).to_be_focused()
     keys.press("/")
     expect(page.locator("#search")).to_be_focused()
     keys.type("letters")
