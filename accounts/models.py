@@ -10,6 +10,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower, Now
 from django.utils.crypto import salted_hmac
+from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 HANDLE_PATTERN = r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"
@@ -122,13 +123,21 @@ class Quota(models.Model):
     used_bytes = models.BigIntegerField(_("used bytes"), default=0, db_default=0)
     reserved_bytes = models.BigIntegerField(_("bytes under way"), default=0, db_default=0)
     recounted_at = models.DateTimeField(_("last recount"), null=True, blank=True)
+    granted_bytes = models.BigIntegerField(_("bytes on top"), default=0, db_default=0)
+    granted_until = models.DateTimeField(_("on top until"), null=True, blank=True)
+    file_limit = models.PositiveIntegerField(
+        _("files at most"), null=True, blank=True, help_text=_("Empty: as many as fit.")
+    )
+    warned_percent = models.PositiveSmallIntegerField(_("warned at"), default=0, db_default=0, editable=False)
 
     class Meta:
         db_table = "quotas"
         verbose_name = _("quota")
         verbose_name_plural = _("quotas")
         constraints: ClassVar = [
-            models.CheckConstraint(condition=models.Q(limit_bytes__gte=0), name="ck_quotas_limit"),
+            models.CheckConstraint(
+                condition=models.Q(limit_bytes__gte=0) & models.Q(granted_bytes__gte=0), name="ck_quotas_limit"
+            ),
             models.CheckConstraint(condition=models.Q(used_bytes__gte=0), name="ck_quotas_used"),
             models.CheckConstraint(condition=models.Q(reserved_bytes__gte=0), name="ck_quotas_reserved"),
         ]
@@ -137,13 +146,66 @@ class Quota(models.Model):
         return f"{self.used_bytes} / {self.limit_bytes}"
 
     @property
+    def extra_bytes(self) -> int:
+        """What an admin has granted on top, as long as it holds."""
+        return self.granted_bytes if self.granted_until is not None and self.granted_until > now() else 0
+
+    @property
+    def allowed_bytes(self) -> int:
+        return self.limit_bytes + self.extra_bytes
+
+    @property
     def free_bytes(self) -> int:
-        return max(0, self.limit_bytes - self.used_bytes - self.reserved_bytes)
+        return max(0, self.allowed_bytes - self.used_bytes - self.reserved_bytes)
 
     @property
     def percent(self) -> int:
         taken = self.used_bytes + self.reserved_bytes
-        return min(100, round(100 * taken / self.limit_bytes)) if self.limit_bytes else 100
+        return min(100, round(100 * taken / self.allowed_bytes)) if self.allowed_bytes else 100
+
+
+class QuotaRequestState(models.TextChoices):
+    OPEN = "open", _("Open")
+    GRANTED = "granted", _("Granted")
+    REFUSED = "refused", _("Refused")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+class QuotaRequest(models.Model):
+    """Somebody asks for more room; an admin grants it, until a date or for good, or refuses."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="quota_requests", verbose_name=_("person"))
+    wanted_bytes = models.BigIntegerField(_("wanted bytes"))
+    reason = models.CharField(_("reason"), max_length=500, blank=True, default="", db_default="")
+    state = models.CharField(
+        _("state"),
+        max_length=16,
+        choices=QuotaRequestState,
+        default=QuotaRequestState.OPEN,
+        db_default=QuotaRequestState.OPEN,
+    )
+    answer = models.CharField(_("answer"), max_length=500, blank=True, default="", db_default="")
+    decided_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
+    created_at = models.DateTimeField(_("asked"), db_default=Now())
+
+    class Meta:
+        db_table = "quota_requests"
+        verbose_name = _("request for room")
+        verbose_name_plural = _("requests for room")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["user"], condition=models.Q(state="open"), name="uq_quota_requests_one_open"
+            ),
+            models.CheckConstraint(condition=models.Q(wanted_bytes__gt=0), name="ck_quota_requests_wanted"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=QuotaRequestState.values), name="ck_quota_requests_state"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} +{self.wanted_bytes}"
 
 
 class RefreshToken(models.Model):

@@ -25,24 +25,55 @@ class QuotaExceeded(Exception):
         }
 
 
+class TooManyFiles(QuotaExceeded):
+    """One file more than the person may keep."""
+
+    def __init__(self, file_limit: int) -> None:
+        self.file_limit = file_limit
+        super().__init__(limit=0, available=0, wanted=0)
+
+    @property
+    def message(self) -> str:
+        return _(
+            "You keep %(limit)s files, as many as you may. Delete some for good, the trash included, or ask for more."
+        ) % {"limit": self.file_limit}
+
+
 # Plain SQL: each upload passes here twice, and building these with the ORM costs more than running them.
 RESERVE = """
     UPDATE quotas SET reserved_bytes = reserved_bytes + %(size)s
-    WHERE user_id = %(user)s AND (%(size)s = 0 OR used_bytes + reserved_bytes + %(size)s <= limit_bytes)
+    WHERE user_id = %(user)s AND (
+        %(size)s = 0 OR used_bytes + reserved_bytes + %(size)s
+            <= limit_bytes + CASE WHEN granted_until > now() THEN granted_bytes ELSE 0 END
+    )
+    RETURNING file_limit
+"""
+# With the quota row held by the statement before, no other upload or purge of this vault is counted late.
+FILES = """
+    SELECT (SELECT count(*) FROM versions v JOIN documents d ON d.id = v.document_id WHERE d.user_id = %(user)s)
+         + (SELECT count(*) FROM uploads WHERE user_id = %(user)s AND state IN ('receiving', 'finishing'))
 """
 MOVE = "UPDATE quotas SET used_bytes = used_bytes + %s, reserved_bytes = reserved_bytes + %s WHERE user_id = %s"
 
 
 def reserve(user_id: UUID, size_bytes: int) -> None:
-    """Promise bytes to an upload before the first one arrives. Raises QuotaExceeded."""
+    """Promise bytes, and a place among the files, to an upload before its first byte. In a transaction.
+
+    Raises QuotaExceeded or TooManyFiles; the caller's transaction is then rolled back.
+    """
     if size_bytes < 0:
         raise ValueError("a reservation cannot be negative")
     with connection.cursor() as cursor:
         cursor.execute(RESERVE, {"user": user_id, "size": size_bytes})
-        if cursor.rowcount:
+        row = cursor.fetchone()
+        if row is not None and row[0] is not None:
+            cursor.execute(FILES, {"user": user_id})
+            if cursor.fetchone()[0] >= row[0]:
+                raise TooManyFiles(row[0])
+        if row is not None:
             return
     quota = Quota.objects.get(user_id=user_id)
-    raise QuotaExceeded(limit=quota.limit_bytes, available=quota.free_bytes, wanted=size_bytes)
+    raise QuotaExceeded(limit=quota.allowed_bytes, available=quota.free_bytes, wanted=size_bytes)
 
 
 def _move(user_id: UUID, *, used_bytes: int = 0, reserved_bytes: int = 0) -> None:

@@ -94,8 +94,18 @@ class Document(models.Model):
         return self.name
 
 
+class VersionFlaw(models.TextChoices):
+    """What a look at the stored bytes found wrong. Never mended silently."""
+
+    MISSING = "missing", _("content missing")
+    DAMAGED = "damaged", _("content damaged")
+
+
 class Version(models.Model):
-    """The bytes of one upload: where they lie, how many they are, and their digest."""
+    """The bytes of one upload: where they lie, how many they are, and their digest.
+
+    `checked_at`: when they were last read and matched the digest.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="versions", db_index=False)
@@ -108,6 +118,8 @@ class Version(models.Model):
     note = models.CharField(max_length=500, blank=True, default="", db_default="")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
+    checked_at = models.DateTimeField(null=True, blank=True)
+    flaw = models.CharField(max_length=16, choices=VersionFlaw, blank=True, default="", db_default="")
 
     class Meta:
         db_table = "versions"
@@ -116,6 +128,12 @@ class Version(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["document", "number"], name="uq_versions_document_number"),
             models.CheckConstraint(condition=models.Q(size_bytes__gte=0), name="ck_versions_size"),
+            models.CheckConstraint(condition=models.Q(flaw__in=["", *VersionFlaw.values]), name="ck_versions_flaw"),
+        ]
+        indexes: ClassVar = [
+            # What was never read, or longest ago, is read next.
+            models.Index(models.F("checked_at").asc(nulls_first=True), "id", name="ix_versions_checked"),
+            models.Index(fields=["flaw"], condition=~models.Q(flaw=""), name="ix_versions_flawed"),
         ]
 
     def __str__(self) -> str:

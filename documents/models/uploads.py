@@ -28,7 +28,8 @@ LIVE_UPLOAD_STATES = (UploadState.RECEIVING, UploadState.FINISHING)
 class Upload(models.Model):
     """One file being received. Made, with its reservation, before the first byte.
 
-    `user` is charged; `actor` sends. `object_key` is the final object of the one-pass way, noted
+    `user` is charged; `actor` sends. With `replaces` the bytes become that document's next version,
+    or, where it is gone by then, a document of their own. `object_key` is the final object of the one-pass way, noted
     before it is written, so that a sweep finds what a dead process left.
     """
 
@@ -49,6 +50,7 @@ class Upload(models.Model):
     )
     failure = models.CharField(max_length=500, blank=True, default="", db_default="")
     document = models.ForeignKey(Document, on_delete=models.SET_NULL, null=True, blank=True, related_name="uploads")
+    replaces = models.ForeignKey(Document, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
     expires_at = models.DateTimeField()
