@@ -40,10 +40,10 @@ class TooManyFiles(QuotaExceeded):
 
 
 # Plain SQL: each upload passes here twice, and building these with the ORM costs more than running them.
-RESERVE = """
-    UPDATE quotas SET reserved_bytes = reserved_bytes + %(size)s
+GROW = """
+    UPDATE quotas SET used_bytes = used_bytes + %(used)s, reserved_bytes = reserved_bytes + %(reserved)s
     WHERE user_id = %(user)s AND (
-        %(size)s = 0 OR used_bytes + reserved_bytes + %(size)s
+        %(used)s + %(reserved)s = 0 OR used_bytes + reserved_bytes + %(used)s + %(reserved)s
             <= limit_bytes + CASE WHEN granted_until > now() THEN granted_bytes ELSE 0 END
     )
     RETURNING file_limit
@@ -56,24 +56,51 @@ FILES = """
 MOVE = "UPDATE quotas SET used_bytes = used_bytes + %s, reserved_bytes = reserved_bytes + %s WHERE user_id = %s"
 
 
+def require(user_id: UUID, size_bytes: int) -> None:
+    """Whether these bytes would fit now. Raises QuotaExceeded or TooManyFiles."""
+    quota = Quota.objects.get(user_id=user_id)
+    if size_bytes > quota.free_bytes:
+        raise QuotaExceeded(limit=quota.allowed_bytes, available=quota.free_bytes, wanted=size_bytes)
+    _require_place(user_id, quota.file_limit, more=1)
+
+
 def reserve(user_id: UUID, size_bytes: int) -> None:
     """Promise bytes, and a place among the files, to an upload before its first byte. In a transaction.
 
     Raises QuotaExceeded or TooManyFiles; the caller's transaction is then rolled back.
     """
-    if size_bytes < 0:
-        raise ValueError("a reservation cannot be negative")
+    _require_place(user_id, _grow(user_id, reserved_bytes=size_bytes), more=1)
+
+
+def take(user_id: UUID, size_bytes: int) -> None:
+    """Use bytes that were not promised, for a file whose rows this transaction has just inserted.
+
+    Raises QuotaExceeded or TooManyFiles; the caller's transaction is then rolled back.
+    """
+    _require_place(user_id, _grow(user_id, used_bytes=size_bytes), more=0)
+
+
+def _grow(user_id: UUID, *, used_bytes: int = 0, reserved_bytes: int = 0) -> int | None:
+    """Grow a counter if it fits; answers the file limit."""
+    if used_bytes < 0 or reserved_bytes < 0:
+        raise ValueError("a file cannot have fewer than no bytes")
     with connection.cursor() as cursor:
-        cursor.execute(RESERVE, {"user": user_id, "size": size_bytes})
+        cursor.execute(GROW, {"user": user_id, "used": used_bytes, "reserved": reserved_bytes})
         row = cursor.fetchone()
-        if row is not None and row[0] is not None:
-            cursor.execute(FILES, {"user": user_id})
-            if cursor.fetchone()[0] >= row[0]:
-                raise TooManyFiles(row[0])
-        if row is not None:
-            return
-    quota = Quota.objects.get(user_id=user_id)
-    raise QuotaExceeded(limit=quota.allowed_bytes, available=quota.free_bytes, wanted=size_bytes)
+    if row is None:
+        quota = Quota.objects.get(user_id=user_id)
+        raise QuotaExceeded(limit=quota.allowed_bytes, available=quota.free_bytes, wanted=used_bytes + reserved_bytes)
+    limit: int | None = row[0]
+    return limit
+
+
+def _require_place(user_id: UUID, file_limit: int | None, *, more: int) -> None:
+    if file_limit is None:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(FILES, {"user": user_id})
+        if cursor.fetchone()[0] + more > file_limit:
+            raise TooManyFiles(file_limit)
 
 
 def _move(user_id: UUID, *, used_bytes: int = 0, reserved_bytes: int = 0) -> None:

@@ -59,6 +59,11 @@ def ensure_folder_path(names: Sequence[str], parent: Folder | None, *, by: Actor
     return place
 
 
+def find_folder_path(names: Sequence[str], parent: Folder | None, *, by: Actor) -> Folder | None:
+    """The folder at this path below `parent`, if all of it is there. Raises InvalidName, NotVisible."""
+    return _at_path(owner_of_place(parent, by).pk, parent, [clean_name(name) for name in names])
+
+
 def _at_path(owner_id: UUID, parent: Folder | None, names: Sequence[str]) -> Folder | None:
     """The folder at this path if all of it is there: most files of a dropped folder need no lock."""
     place = parent

@@ -284,8 +284,10 @@ def test_a_store_that_is_away_is_told_and_it_goes_on_afterwards(
 
     with monkeypatch.context() as broken:
         broken.setattr("documents.storage.ObjectStore.put", away)
-        made = create(client, 5, b"12345")
-        assert (made.status_code, made["Upload-Offset"]) == (201, "0")
+        whole = create(client, 5, b"12345")
+        assert (whole.status_code, whole["Retry-After"]) == (503, "5")
+        assert not Upload.objects.exists()
+        made = create(client, 5)
         answer = patch(client, made["Location"], 0, b"12345")
         assert (answer.status_code, answer["Retry-After"]) == (503, "5")
         assert answer.json()["message"]  # type: ignore[attr-defined]
@@ -364,14 +366,18 @@ def test_a_cut_request_keeps_what_arrived(live_server: LiveServer, client: Clien
     assert counters(alice) == (200_000, 0)
 
 
-def test_a_cut_creation_gives_everything_back(live_server: LiveServer, client: Client, alice: User) -> None:
+@pytest.mark.parametrize("size", [200_000, 20_000_000])
+def test_a_cut_creation_gives_everything_back(
+    size: int, live_server: LiveServer, client: Client, alice: User, caplog: pytest.LogCaptureFixture
+) -> None:
     headers = {
         **signed_in(client),
-        "Upload-Length": "200000",
-        "Content-Length": "200000",
+        "Upload-Length": str(size),
+        "Content-Length": str(size),
         "Upload-Metadata": metadata(filename="a"),
     }
     cut_request(live_server, "POST", "/uploads/", headers, b"x" * 70_000)
-    wait_for(lambda: Upload.objects.filter(state=UploadState.CANCELLED).exists())
+    wait_for(lambda: "Bad Request: /uploads/" in caplog.text)
+    assert not Upload.objects.exclude(state=UploadState.CANCELLED).exists()
     assert counters(alice) == (0, 0)
     assert not Document.objects.exists()

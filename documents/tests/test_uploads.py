@@ -184,14 +184,6 @@ def test_a_small_file_that_comes_whole_is_filed_at_once(alice: User, alice_actor
     assert not PendingDeletion.objects.exists()
 
 
-def test_its_object_is_named_by_its_row_before_it_is_written(alice: User, alice_actor: Actor) -> None:
-    key = new_key()
-    upload = uploads.begin_upload("a", 3, None, by=alice_actor, object_key=key)
-    uploads.receive(upload.pk, 0, io.BytesIO(b"abc"), 3, by=alice_actor, begun=upload)
-    assert Document.objects.get().object_key == key
-    assert not PendingDeletion.objects.exists()
-
-
 def test_an_object_key_that_was_noted_and_not_used_is_forgotten(alice: User, alice_actor: Actor) -> None:
     key = new_key()
     upload = uploads.begin_upload("a", 3, None, by=alice_actor, object_key=key)

@@ -8,9 +8,11 @@ bytes flow.
 
 from documents.uploads.beginning import begin_upload, redirect_upload
 from documents.uploads.ending import cancel_upload, expire_uploads, stop_upload
+from documents.uploads.incoming import PIECE_BYTES
 from documents.uploads.one_pass import OnePass, chunks_of, store_stream
 from documents.uploads.refusals import TooLarge, UploadEnded, UploadRefused, WrongOffset
-from documents.uploads.staged import PIECE_BYTES, assemble, finish_upload, receive
+from documents.uploads.staged import assemble, finish_upload, receive
+from documents.uploads.whole import file_whole
 
 __all__ = [
     "PIECE_BYTES",
@@ -24,6 +26,7 @@ __all__ = [
     "cancel_upload",
     "chunks_of",
     "expire_uploads",
+    "file_whole",
     "finish_upload",
     "receive",
     "redirect_upload",

@@ -1,5 +1,7 @@
 """The first step of an upload: rules, name and space, before any byte."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from django.conf import settings
@@ -33,6 +35,31 @@ def begin_upload(
 
     Raises InvalidName, QuotaExceeded, TooLarge, NotVisible or NotAllowed; then nothing has changed.
     """
+    name, owner = admit(name, size_bytes, folder, by=by)
+    with told_when_refused(name, owner, by), transaction.atomic():
+        if object_key:
+            _need_not_outlive_a_crash()
+        # With the vault's lock the folder cannot be purged between the check and the commit.
+        lock_vault(owner.pk, is_shared=True)
+        if folder is not None:
+            folder = access.fetch_folder(by, folder.pk, Level.EDIT)
+        quota.reserve(owner.pk, size_bytes)
+        return Upload.objects.create(
+            user=owner,
+            actor=by.user,
+            folder=folder,
+            to_root=folder is None,
+            name=name,
+            declared_type=declared_type[:255].replace("\x00", ""),
+            declared_bytes=size_bytes,
+            reserved_bytes=size_bytes,
+            object_key=object_key,
+            expires_at=now() + (lifetime or timedelta(hours=settings.UPLOAD_EXPIRY_HOURS)),
+        )
+
+
+def admit(name: str, size_bytes: int, folder: Folder | None, *, by: Actor) -> tuple[str, User]:
+    """The name as it will be kept, and whose vault it goes to. Raises as begin_upload does, but for the space."""
     name = clean_name(name)
     owner = _owner_of(folder, by)
     if size_bytes < 0:
@@ -42,27 +69,14 @@ def begin_upload(
             _("This file is %(size)s; one file may have %(limit)s at most.")
             % {"size": filesizeformat(size_bytes), "limit": filesizeformat(settings.MAX_FILE_BYTES)}
         )
+    return name, owner
+
+
+@contextmanager
+def told_when_refused(name: str, owner: User, by: Actor) -> Iterator[None]:
+    """A refusal for want of space gets its row in the trail, apart from the work that is rolled back."""
     try:
-        with transaction.atomic():
-            if object_key:
-                _need_not_outlive_a_crash()
-            # With the vault's lock the folder cannot be purged between the check and the commit.
-            lock_vault(owner.pk, is_shared=True)
-            if folder is not None:
-                folder = access.fetch_folder(by, folder.pk, Level.EDIT)
-            quota.reserve(owner.pk, size_bytes)
-            return Upload.objects.create(
-                user=owner,
-                actor=by.user,
-                folder=folder,
-                to_root=folder is None,
-                name=name,
-                declared_type=declared_type[:255].replace("\x00", ""),
-                declared_bytes=size_bytes,
-                reserved_bytes=size_bytes,
-                object_key=object_key,
-                expires_at=now() + (lifetime or timedelta(hours=settings.UPLOAD_EXPIRY_HOURS)),
-            )
+        yield
     except quota.QuotaExceeded as error:
         audit.record_apart(
             audit.Verb.QUOTA_REFUSED,

@@ -85,16 +85,20 @@ def _file(upload: Upload, received: Received, by: Actor) -> Document:
     upload.state, upload.document = UploadState.DONE, document
     upload.reserved_bytes, upload.received_bytes, upload.object_key = 0, received.size_bytes, received.object_key
     upload.save(update_fields=["state", "document", "reserved_bytes", "received_bytes", "object_key", "updated_at"])
+    tell_added(document.pk, document.name, document.user_id, received, by=by)
+    return document
+
+
+def tell_added(document_id: UUID, name: str, owner_id: UUID, received: Received, *, by: Actor) -> None:
     audit.record(
         audit.Verb.DOCUMENT_ADDED,
         by=by,
         target_kind="document",
-        target_id=document.pk,
-        target_name=document.name,
-        owner=document.user_id,
+        target_id=document_id,
+        target_name=name,
+        owner=owner_id,
         details={"size_bytes": received.size_bytes, "sha256": received.sha256, "type": received.content_type},
     )
-    return document
 
 
 def _place_of(upload: Upload, by: Actor) -> Folder | None:

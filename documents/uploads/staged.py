@@ -8,7 +8,6 @@ sender holds in memory.
 
 import hashlib
 import logging
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import BinaryIO
 from uuid import UUID
@@ -23,6 +22,7 @@ from documents.sniffing import HEAD_BYTES, sniff
 from documents.storage import StoreError, StoreUnavailable, new_key, store
 from documents.uploads.ending import fail_upload, note_for_deletion
 from documents.uploads.filing import Received, file_document
+from documents.uploads.incoming import Incoming
 from documents.uploads.refusals import TooLarge, UploadEnded, UploadRefused, WrongOffset, must_be_receiving
 from documents.writing import Beside
 from docuvault.lib.connections import let_go_of_database
@@ -30,8 +30,6 @@ from sharing import access
 
 logger = logging.getLogger(__name__)
 
-PIECE_BYTES = 8 * 1024 * 1024
-TAKE_BYTES = 1024 * 1024
 FINISH_AT_ONCE_BYTES = 64 * 1024 * 1024
 # A piece that no row names by then was left by a dead process.
 PIECE_DEADLINE = timedelta(hours=24)
@@ -39,16 +37,13 @@ PIECE_DEADLINE = timedelta(hours=24)
 SECOND_LOOK = timedelta(minutes=2)
 
 
-def receive(
-    upload_id: UUID, offset: int, stream: BinaryIO, length: int | None, *, by: Actor, begun: Upload | None = None
-) -> Upload:
+def receive(upload_id: UUID, offset: int, stream: BinaryIO, length: int | None, *, by: Actor) -> Upload:
     """Append what the stream gives, from `offset`; what arrived before a cut is kept.
 
-    `begun` is the upload itself where the caller has just made it and nobody else knows of it; then
-    the object key that its row notes can be used. Raises WrongOffset, UploadEnded, TooLarge,
-    StoreUnavailable; where the file comes whole also what filing it raises.
+    Raises WrongOffset, UploadEnded, TooLarge, StoreUnavailable; where the file comes whole also what
+    filing it raises.
     """
-    upload = begun or access.fetch_upload(by, upload_id)
+    upload = access.fetch_upload(by, upload_id)
     must_be_receiving(upload)
     if offset != upload.received_bytes:
         raise WrongOffset(upload.received_bytes)
@@ -62,7 +57,7 @@ def receive(
     if offset == 0 and len(data) == upload.declared_bytes:
         if length is None:
             incoming.must_be_over()
-        return _file_at_once(upload, data, begun.object_key if begun else "", by)
+        return _file_at_once(upload, data, by)
     while data:
         staging.add(data)
         data = incoming.piece()
@@ -72,38 +67,6 @@ def receive(
     if incoming.cut is not None:
         logger.info("upload %s was cut: %s", upload_id, incoming.cut)
     return access.fetch_upload(by, upload_id)
-
-
-@dataclass
-class Incoming:
-    """The body of a request, read a piece at a time; `cut` tells how it broke off."""
-
-    stream: BinaryIO
-    left: int
-    cut: Exception | None = None
-
-    def piece(self) -> bytes:
-        """The next bytes, as many as a piece holds; fewer at the end or at a cut."""
-        wanted = min(PIECE_BYTES, self.left)
-        chunks: list[bytes] = []
-        while wanted and self.cut is None:
-            try:
-                chunk = self.stream.read(min(TAKE_BYTES, wanted))
-            except Exception as error:  # noqa: BLE001 (the server names a vanished client in its own ways)
-                self.cut = error
-                break
-            if not chunk:
-                self.cut = EOFError("the connection ended before the file did")
-                break
-            chunks.append(chunk)
-            wanted -= len(chunk)
-            self.left -= len(chunk)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-    def must_be_over(self) -> None:
-        """Raises TooLarge if there is more."""
-        if self.cut is None and self.stream.read(1):
-            raise TooLarge(_("More bytes arrived than were announced."))
 
 
 class Staging:
@@ -166,15 +129,13 @@ def _claim(key: str) -> None:
         raise StoreUnavailable("the piece arrived too slowly")  # its note fell due; it is sent again
 
 
-def _file_at_once(upload: Upload, data: bytes, noted_key: str, by: Actor) -> Upload:
+def _file_at_once(upload: Upload, data: bytes, by: Actor) -> Upload:
     """The whole file is here and small: one put and one transaction."""
-    key = noted_key or new_key()
-    if not noted_key:
-        note_for_deletion([key], after=PIECE_DEADLINE)
-        let_go_of_database()
+    key = new_key()
+    note_for_deletion([key], after=PIECE_DEADLINE)
+    let_go_of_database()
     digest = _put_hashed(key, data)
-    kind = sniff(data[:HEAD_BYTES], upload.name)
-    received = Received(key, len(data), digest, kind, is_noted=not noted_key)
+    received = Received(key, len(data), digest, sniff(data[:HEAD_BYTES], upload.name), is_noted=True)
     try:
         file_document(upload, received, by=by, is_all=True)
     except (UploadRefused, access.NotVisible, access.NotAllowed) as error:

@@ -32,10 +32,10 @@ from accounts.middleware import PersonRequest
 from accounts.quota import QuotaExceeded
 from documents import uploads
 from documents.actions.errors import Refused
-from documents.actions.folders import ensure_folder_path
+from documents.actions.folders import ensure_folder_path, find_folder_path
 from documents.models import Folder, Upload, UploadState
 from documents.names import InvalidName, shown_name
-from documents.storage import StoreError, StoreUnavailable, new_key
+from documents.storage import StoreError, StoreUnavailable
 from documents.views.form_files import FormFiles
 from sharing import access
 from sharing.access import Level
@@ -123,26 +123,24 @@ def create_upload(request: PersonRequest) -> HttpResponseBase:
     *directories, _last = [part for part in metadata.get("relativePath", "").split("/") if part] or [""]
     carries_bytes = request.headers.get("Content-Type", "") == BODY_TYPE
     comes_whole = length == 0 or (carries_bytes and length == _number(request, "Content-Length"))
-    upload = _begin(request.actor, metadata, length, folder, directories, comes_whole)
-    if carries_bytes or length == 0:
-        upload = _take_first(request, upload)
+    place = find_folder_path(directories, folder, by=request.actor) if directories else folder
+    if comes_whole and length <= uploads.PIECE_BYTES and (place or not directories):
+        name, kind, body = metadata.get("filename", ""), metadata.get("filetype", ""), cast(Any, request)
+        upload = uploads.file_whole(name, body, length, place, kind, by=request.actor)
+    else:
+        upload = _begin(request.actor, metadata, length, folder, directories)
+        if carries_bytes or length == 0:
+            upload = _take_first(request, upload)
     response = _described(HttpResponse(status=201), upload)
     response.headers["Location"] = reverse("upload", args=[upload.pk])
     return response
 
 
 def _begin(
-    actor: Actor, metadata: dict[str, str], length: int, folder: Folder | None, directories: list[str], whole: bool
+    actor: Actor, metadata: dict[str, str], length: int, folder: Folder | None, directories: list[str]
 ) -> Upload:
-    """Space first: a refused file leaves no folder behind. A small whole file has its object noted at once."""
-    upload = uploads.begin_upload(
-        metadata.get("filename", ""),
-        length,
-        folder,
-        metadata.get("filetype", ""),
-        by=actor,
-        object_key=new_key() if whole and length <= uploads.PIECE_BYTES else "",
-    )
+    """Space first: a refused file leaves no folder behind."""
+    upload = uploads.begin_upload(metadata.get("filename", ""), length, folder, metadata.get("filetype", ""), by=actor)
     if not directories:
         return upload
     try:
@@ -160,7 +158,7 @@ def _take_first(request: PersonRequest, row: Upload) -> Upload:
     """
     length = _number(request, "Content-Length") or 0
     try:
-        row = _take(request, row, 0, is_new=True)
+        row = _take(request, row, 0)
     except StoreUnavailable as error:
         logger.warning("upload %s begins without its first bytes: %s", row.pk, error)
         return access.fetch_upload(request.actor, row.pk)
@@ -198,13 +196,12 @@ def upload(request: PersonRequest, upload_id: UUID) -> HttpResponseBase:
     return _described(HttpResponse(status=204), _take(request, row, offset))
 
 
-def _take(request: PersonRequest, row: Upload, offset: int, *, is_new: bool = False) -> Upload:
+def _take(request: PersonRequest, row: Upload, offset: int) -> Upload:
     length = _number(request, "Content-Length")
     if length is None and row.declared_bytes:
         raise uploads.UploadRefused(_("The length of the request must be given."), 411)
-    if row.declared_bytes > offset or length or is_new:
-        body, begun = cast(Any, request), row if is_new else None
-        row = uploads.receive(row.pk, offset, body, length or 0, by=request.actor, begun=begun)
+    if row.declared_bytes > offset or length:
+        row = uploads.receive(row.pk, offset, cast(Any, request), length or 0, by=request.actor)
     if row.received_bytes == row.declared_bytes and row.state != UploadState.DONE:
         try:
             uploads.finish_upload(row.pk, by=request.actor)
