@@ -40,6 +40,13 @@ class TooManyFiles(QuotaExceeded):
 
 
 # Plain SQL: each upload passes here twice, and building these with the ORM costs more than running them.
+LOOK = """
+    SELECT file_limit FROM quotas
+    WHERE user_id = %(user)s AND (
+        %(used)s = 0 OR used_bytes + reserved_bytes + %(used)s
+            <= limit_bytes + CASE WHEN granted_until > now() THEN granted_bytes ELSE 0 END
+    )
+"""
 GROW = """
     UPDATE quotas SET used_bytes = used_bytes + %(used)s, reserved_bytes = reserved_bytes + %(reserved)s
     WHERE user_id = %(user)s AND (
@@ -58,10 +65,7 @@ MOVE = "UPDATE quotas SET used_bytes = used_bytes + %s, reserved_bytes = reserve
 
 def require(user_id: UUID, size_bytes: int) -> None:
     """Whether these bytes would fit now. Raises QuotaExceeded or TooManyFiles."""
-    quota = Quota.objects.get(user_id=user_id)
-    if size_bytes > quota.free_bytes:
-        raise QuotaExceeded(limit=quota.allowed_bytes, available=quota.free_bytes, wanted=size_bytes)
-    _require_place(user_id, quota.file_limit, more=1)
+    _require_place(user_id, _ask(LOOK, user_id, used_bytes=size_bytes), more=1)
 
 
 def reserve(user_id: UUID, size_bytes: int) -> None:
@@ -69,7 +73,7 @@ def reserve(user_id: UUID, size_bytes: int) -> None:
 
     Raises QuotaExceeded or TooManyFiles; the caller's transaction is then rolled back.
     """
-    _require_place(user_id, _grow(user_id, reserved_bytes=size_bytes), more=1)
+    _require_place(user_id, _ask(GROW, user_id, reserved_bytes=size_bytes), more=1)
 
 
 def take(user_id: UUID, size_bytes: int) -> None:
@@ -77,15 +81,15 @@ def take(user_id: UUID, size_bytes: int) -> None:
 
     Raises QuotaExceeded or TooManyFiles; the caller's transaction is then rolled back.
     """
-    _require_place(user_id, _grow(user_id, used_bytes=size_bytes), more=0)
+    _require_place(user_id, _ask(GROW, user_id, used_bytes=size_bytes), more=0)
 
 
-def _grow(user_id: UUID, *, used_bytes: int = 0, reserved_bytes: int = 0) -> int | None:
-    """Grow a counter if it fits; answers the file limit."""
+def _ask(statement: str, user_id: UUID, *, used_bytes: int = 0, reserved_bytes: int = 0) -> int | None:
+    """The file limit, if the bytes fit. Raises QuotaExceeded."""
     if used_bytes < 0 or reserved_bytes < 0:
         raise ValueError("a file cannot have fewer than no bytes")
     with connection.cursor() as cursor:
-        cursor.execute(GROW, {"user": user_id, "used": used_bytes, "reserved": reserved_bytes})
+        cursor.execute(statement, {"user": user_id, "used": used_bytes, "reserved": reserved_bytes})
         row = cursor.fetchone()
     if row is None:
         quota = Quota.objects.get(user_id=user_id)

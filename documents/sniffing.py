@@ -67,6 +67,22 @@ OLE_BY_SUFFIX = {
 MARKUP = (b"<!doctype html", b"<html", b"<script", b"<body", b"<head", b"<iframe", b"<meta")
 
 
+LONG_MARK = 8  # the shortest that puremagic holds to be likely enough
+
+
+def _beginnings() -> dict[tuple[int, int], set[bytes]]:
+    """How puremagic's marks begin, by offset and length: of those long enough to be believed, or built on by others."""
+    found: dict[tuple[int, int], set[bytes]] = {}
+    for row in puremagic.main.magic_header_array:
+        if len(row.byte_match) >= LONG_MARK or row.byte_match in puremagic.main.multi_part_dict:
+            beginning = row.byte_match[:LONG_MARK]
+            found.setdefault((row.offset, len(beginning)), set()).add(beginning)
+    return found
+
+
+_BEGINNINGS = _beginnings()
+
+
 def sniff(head: bytes, name: str) -> str:
     """The type that the first bytes show."""
     suffix = split_name(name)[1].lower()
@@ -113,6 +129,8 @@ def _of_text(head: bytes, suffix: str) -> str:
 def _of_others(head: bytes, suffix: str) -> str:
     if suffix == ".pdf" and _is_late_pdf(head):
         return "application/pdf"
+    if not any(head[offset : offset + length] in marks for (offset, length), marks in _BEGINNINGS.items()):
+        return UNKNOWN  # spares a walk through all of its marks
     try:
         guesses = puremagic.magic_string(head)
     except (puremagic.PureError, ValueError):

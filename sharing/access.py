@@ -12,6 +12,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
+from django.db import connection
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import Http404
 from django.utils.timezone import now
@@ -279,6 +280,19 @@ def require_admin(actor: Actor) -> None:
         return
     if not actor.is_admin:
         raise NotAllowed(_("Only an admin can do this."))
+
+
+ACTIVE = "SELECT 1 FROM users WHERE id = %s AND is_active"
+
+
+def require_still_active(actor: Actor) -> None:
+    """The account again, in the transaction that acts for it. Raises NotVisible."""
+    if actor.user is not None:
+        with connection.cursor() as cursor:
+            cursor.execute(ACTIVE, [actor.user.pk])
+            if cursor.fetchone() is not None:
+                return
+    raise NotVisible(_("There is nothing here that you can see."))
 
 
 def owners_of(rows: Sequence[Document | Folder]) -> set[UUID]:

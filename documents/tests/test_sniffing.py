@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import puremagic
 import pytest
 
+from documents import sniffing
 from documents.sniffing import HEAD_BYTES, sniff
 
 OOXML = "application/vnd.openxmlformats-officedocument."
@@ -60,3 +62,15 @@ def test_no_lie_of_the_corpus_is_believed(corpus: Path) -> None:
     for path, kind in expected.items():
         file = corpus / path
         assert sniff(file.read_bytes()[:HEAD_BYTES], file.name) == kind, path
+
+
+def test_the_short_cut_past_the_long_list_never_changes_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    marks = {(row.offset, row.byte_match) for row in puremagic.main.magic_header_array if row.offset >= 0}
+    heads = [
+        bytes(offset) + mark + bytes(40) + b"\xff" for offset, mark in marks if offset + len(mark) < HEAD_BYTES - 50
+    ]
+    quick = [sniff(head, "a") for head in heads]
+    monkeypatch.setattr(sniffing, "_BEGINNINGS", {(0, 0): {b""}})
+    assert len(heads) > 1000
+    assert quick == [sniff(head, "a") for head in heads]
+    assert len(set(quick)) > 50

@@ -18,7 +18,6 @@ from django.utils.translation import gettext as _
 
 from accounts import quota
 from accounts.actors import Actor
-from accounts.models import User
 from documents.locks import lock_names, lock_vault
 from documents.models import Folder, Upload, UploadState
 from documents.names import name_key
@@ -96,8 +95,7 @@ def file_whole(
 
 def _file(upload: Upload, received: Received, by: Actor) -> None:
     lock_vault(upload.user_id, is_shared=True)
-    if by.user is None or not User.objects.filter(pk=by.user.pk, is_active=True).exists():
-        raise access.NotVisible(_("There is nothing here that you can see."))
+    access.require_still_active(by)
     if upload.folder_id is not None:
         access.fetch_folder(by, upload.folder_id, Level.EDIT)
     document_id, shown = _insert(upload, received)
