@@ -19,6 +19,7 @@ from django.utils.timezone import now
 from django_q.tasks import async_task
 
 from documents.models import JobRun, JobState
+from docuvault.lib.failpoints import Failpoint, failpoint
 
 logger = logging.getLogger(__name__)
 
@@ -89,12 +90,14 @@ def run(run_id: str) -> None:
     ).update(state=JobState.RUNNING, attempts=F("attempts") + 1, started_at=now())
     if not claimed:
         return
+    failpoint(Failpoint.JOB_CLAIMED)
     row = JobRun.objects.get(pk=run_id)
     try:
         task, row.max_attempts = _task(row.task)
         if row.attempts > row.max_attempts:
             raise RuntimeError("the worker ended in the middle of it each time")
         task(*row.arguments)
+        failpoint(Failpoint.JOB_WORKED)
     except Exception as error:
         logger.exception("job %s failed (try %s of %s)", row.task, row.attempts, row.max_attempts)
         is_last = row.attempts >= row.max_attempts
@@ -107,6 +110,7 @@ def run(run_id: str) -> None:
         )
     else:
         JobRun.objects.filter(pk=row.pk).update(state=JobState.DONE, finished_at=now(), last_error="")
+        failpoint(Failpoint.JOB_ENDED)
 
 
 def _stale() -> Any:
@@ -127,6 +131,7 @@ def requeue_due() -> int:
         JobRun.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=moment + timedelta(minutes=5))
         for row in rows:
             _hand_over(row)
+        failpoint(Failpoint.JOB_HANDING_OVER)
     return len(rows)
 
 

@@ -14,9 +14,11 @@ from accounts.actors import Actor
 from accounts.models import Quota
 from documents import jobs, uploads
 from documents.actions.trash import purge_expired
+from documents.actions.versions import thin_versions as thin_old_versions
 from documents.jobs import job
 from documents.models import PendingDeletion, Upload, UploadState
 from documents.storage import KEY_PATTERN, StoreError, store
+from docuvault.lib.failpoints import Failpoint, failpoint
 from sharing import audit
 from sharing.models import ReadingMark
 
@@ -54,12 +56,14 @@ def purge_objects() -> None:
             done, deleted = [], 0
             for row in due:
                 if row.object_key not in named:
+                    failpoint(Failpoint.OBJECT_DELETING)
                     try:
                         store().delete(row.object_key)
                     except StoreError as error:
                         outage = error
                         _wait_longer(row, error)
                         break
+                    failpoint(Failpoint.OBJECT_DELETED)
                     deleted += 1
                 done.append(row.object_key)
             PendingDeletion.objects.filter(pk__in=done).delete()
@@ -134,6 +138,7 @@ def _note_orphans(keys: list[str]) -> int:
         [PendingDeletion(object_key=key, due_at=now() + timedelta(hours=1)) for key in orphans],
         ignore_conflicts=True,
     )
+    failpoint(Failpoint.ORPHANS_NOTED)
     return len(orphans)
 
 
@@ -145,11 +150,19 @@ def purge_old_trash() -> None:
 
 
 @job()
+def thin_versions() -> None:
+    """Delete older versions, where the vault has a policy for them."""
+    while thin_old_versions():
+        pass
+
+
+@job()
 def recount_quotas() -> None:
     """Set every counter to what the rows say, and tell of each that had drifted."""
     for user_id in list(Quota.objects.values_list("pk", flat=True)):
         with transaction.atomic():
             used, reserved = quota.recount(user_id)
+            failpoint(Failpoint.QUOTA_RECOUNTING)
             if used or reserved:
                 audit.record(
                     audit.Verb.QUOTA_RECOUNTED,

@@ -26,6 +26,7 @@ RECURRING = (
     Recurring("documents.tasks.expire_uploads", minutes=10),
     Recurring("documents.tasks.sweep_objects", minutes=60),
     Recurring("documents.tasks.purge_old_trash", at_hour=2),
+    Recurring("documents.tasks.thin_versions", at_hour=2),
     Recurring("documents.tasks.recount_quotas", at_hour=3),
     Recurring("documents.tasks.forget_old_rows", at_hour=4),
 )

@@ -8,7 +8,8 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from docuvault.lib.env import data_directory, master_keys, read_environment, secret_key
+from docuvault.lib import failpoints
+from docuvault.lib.env import data_directory, is_under_test, master_keys, read_environment, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = data_directory(BASE_DIR)
@@ -22,6 +23,7 @@ if not env.str("DATABASE_URL", default=""):
 
 DEBUG = env.bool("DOCUVAULT_DEBUG", default=False)
 SECRET_KEY = secret_key(env, debug=DEBUG)
+failpoints.arm(env.str("DOCUVAULT_FAILPOINTS", default=""), is_allowed=DEBUG or is_under_test())
 MASTER_KEYS = master_keys(env.str("DOCUVAULT_MASTER_KEYS", default=""), debug=DEBUG)
 PORT = env.int("PORT", default=8000)
 BASE_URL = env.str("DOCUVAULT_BASE_URL", default=f"http://localhost:{PORT}").rstrip("/")
@@ -157,6 +159,9 @@ DEFAULT_QUOTA_BYTES = env.int("DOCUVAULT_DEFAULT_QUOTA_BYTES", default=104_857_6
 MAX_FILE_BYTES = env.int("DOCUVAULT_MAX_FILE_BYTES", default=5 * 1024**3)
 UPLOAD_EXPIRY_HOURS = env.int("DOCUVAULT_UPLOAD_EXPIRY_HOURS", default=168)
 TRASH_DAYS = env.int("DOCUVAULT_TRASH_DAYS", default=30)
+# Of each document so many of the newest versions stay, and all of the last days; 0 keeps every version.
+VERSIONS_KEPT = env.int("DOCUVAULT_VERSIONS_KEPT", default=0)
+VERSIONS_KEPT_DAYS = env.int("DOCUVAULT_VERSIONS_KEPT_DAYS", default=30)
 MAX_FOLDER_DEPTH = env.int("DOCUVAULT_MAX_FOLDER_DEPTH", default=32)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000

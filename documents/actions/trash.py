@@ -27,6 +27,7 @@ from documents.actions.folders import ensure_folder_path, rebase
 from documents.locks import lock_vault
 from documents.models import Document, EntryKind, Folder, PendingDeletion, TrashEntry, Upload, Version
 from documents.names import InvalidName, free_name, name_key
+from docuvault.lib.failpoints import Failpoint, failpoint
 from sharing import access, audit
 from sharing.access import Level
 from sharing.audit import Verb
@@ -72,6 +73,7 @@ def trash_documents(documents: Sequence[Document], *, by: Actor) -> list[TrashEn
         row.trash = entry
     Document.objects.bulk_update(rows, ["trash"], batch_size=PURGE_BATCH)
     audit.record_many(Verb.DOCUMENT_TRASHED, [("document", row.pk, row.name, row.user_id, None) for row in rows], by=by)
+    failpoint(Failpoint.TRASHING)
     return entries
 
 
@@ -105,6 +107,7 @@ def trash_folder(folder: Folder, *, by: Actor) -> TrashEntry:
     Document.objects.filter(pk__in=documents.values("pk")).update(trash=entry)
     folders.update(trash=entry)
     _tell(Verb.FOLDER_TRASHED, entry, folder.pk, by, {"documents": entry.document_count})
+    failpoint(Failpoint.TRASHING)
     return entry
 
 
@@ -124,6 +127,7 @@ def restore_entries(entries: Sequence[TrashEntry], *, by: Actor) -> list[Documen
     restored: list[Document | Folder] = [_restore_folder(entry, by) for entry in folders]
     restored += _restore_documents([entry for entry in held if entry.kind == EntryKind.DOCUMENT], by)
     TrashEntry.objects.filter(pk__in=[entry.pk for entry in held]).delete()
+    failpoint(Failpoint.RESTORING)
     return restored
 
 
@@ -270,6 +274,7 @@ def _purge(entries: list[TrashEntry], by: Actor) -> None:
     Folder.objects.filter(pk__in=doomed).delete()
     TrashEntry.objects.filter(pk__in=[entry.pk for entry in entries]).delete()
     quota.free(owner_id, freed)
+    failpoint(Failpoint.PURGING)
     audit.record_many(Verb.DOCUMENT_PURGED, [("document", key, name, owner_id, None) for key, name in documents], by=by)
     for entry, root_id in roots:
         _tell(Verb.FOLDER_PURGED, entry, root_id, by, {"documents": entry.document_count})

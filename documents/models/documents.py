@@ -133,6 +133,7 @@ class Version(models.Model):
         indexes: ClassVar = [
             # What was never read, or longest ago, is read next.
             models.Index(models.F("checked_at").asc(nulls_first=True), "id", name="ix_versions_checked"),
+            models.Index(fields=["sha256"], name="ix_versions_sha256"),
             models.Index(fields=["flaw"], condition=~models.Q(flaw=""), name="ix_versions_flawed"),
         ]
 

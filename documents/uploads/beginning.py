@@ -14,9 +14,10 @@ from accounts import quota
 from accounts.actors import Actor
 from accounts.models import User
 from documents.locks import lock_vault
-from documents.models import Folder, Upload
+from documents.models import Document, Folder, Upload
 from documents.names import clean_name
 from documents.uploads.refusals import TooLarge, UploadRefused
+from docuvault.lib.failpoints import Failpoint, failpoint
 from sharing import access, audit
 from sharing.access import Level
 
@@ -30,20 +31,28 @@ def begin_upload(
     by: Actor,
     object_key: str = "",
     lifetime: timedelta | None = None,
+    replaces: Document | None = None,
 ) -> Upload:
     """A row with its reservation. `object_key` notes an object that is about to be written for it.
 
+    With `replaces` the bytes are to become that document's next version; `folder` is then its own.
+
     Raises InvalidName, QuotaExceeded, TooLarge, NotVisible or NotAllowed; then nothing has changed.
     """
-    name, owner = admit(name, size_bytes, folder, by=by)
+    if replaces is not None:
+        folder = access.require_document(by, replaces, Level.EDIT).folder
+    name, owner = admit(name, size_bytes, folder, by=by, replaces=replaces)
     with told_when_refused(name, owner, by), transaction.atomic():
         if object_key:
             _need_not_outlive_a_crash()
         # With the vault's lock the folder cannot be purged between the check and the commit.
         lock_vault(owner.pk, is_shared=True)
-        if folder is not None:
+        if replaces is not None:
+            replaces = access.fetch_document(by, replaces.pk, Level.EDIT)
+        elif folder is not None:
             folder = access.fetch_folder(by, folder.pk, Level.EDIT)
         quota.reserve(owner.pk, size_bytes)
+        failpoint(Failpoint.UPLOAD_BEGINNING)
         return Upload.objects.create(
             user=owner,
             actor=by.user,
@@ -54,14 +63,17 @@ def begin_upload(
             declared_bytes=size_bytes,
             reserved_bytes=size_bytes,
             object_key=object_key,
+            replaces=replaces,
             expires_at=now() + (lifetime or timedelta(hours=settings.UPLOAD_EXPIRY_HOURS)),
         )
 
 
-def admit(name: str, size_bytes: int, folder: Folder | None, *, by: Actor) -> tuple[str, User]:
+def admit(
+    name: str, size_bytes: int, folder: Folder | None, *, by: Actor, replaces: Document | None = None
+) -> tuple[str, User]:
     """The name as it will be kept, and whose vault it goes to. Raises as begin_upload does, but for the space."""
     name = clean_name(name)
-    owner = _owner_of(folder, by)
+    owner = replaces.user if replaces else _owner_of(folder, by)
     if size_bytes < 0:
         raise UploadRefused(_("The size of the file is not known."))
     if size_bytes > settings.MAX_FILE_BYTES:

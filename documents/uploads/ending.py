@@ -14,6 +14,7 @@ from accounts.actors import Actor
 from documents import jobs
 from documents.locks import lock_vault
 from documents.models import LIVE_UPLOAD_STATES, PendingDeletion, Upload, UploadState
+from docuvault.lib.failpoints import Failpoint, failpoint
 from sharing import access, audit
 
 logger = logging.getLogger(__name__)
@@ -82,6 +83,7 @@ def _close(upload: Upload, state: UploadState, reason: str) -> Upload | None:
     if keys:
         note_for_deletion(keys)
         jobs.enqueue("documents.tasks.purge_objects")
+    failpoint(Failpoint.UPLOAD_CLOSING)
     return row
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Max
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
@@ -17,6 +18,7 @@ from documents.names import free_name, name_key, split_name
 from documents.storage import StoreUnavailable
 from documents.uploads.ending import note_for_deletion
 from documents.uploads.refusals import UploadEnded, UploadRefused, WrongOffset, must_be_receiving
+from docuvault.lib.failpoints import Failpoint, failpoint
 from sharing import access, audit
 from sharing.access import Level
 
@@ -60,32 +62,46 @@ def file_document(upload: Upload, received: Received, *, by: Actor, is_all: bool
             document = row.document
         elif row.state in LIVE_UPLOAD_STATES:
             document = _file(row, received, by)
+            failpoint(Failpoint.UPLOAD_FILING)
         else:
             raise UploadEnded(row.failure or _("This upload has ended."))
     upload.state, upload.document, upload.reserved_bytes = row.state, document, row.reserved_bytes
     upload.received_bytes, upload.object_key = row.received_bytes, row.object_key
+    failpoint(Failpoint.UPLOAD_FILED)
     return document
 
 
 def _file(upload: Upload, received: Received, by: Actor) -> Document:
-    folder = _place_of(upload, by)
+    if upload.actor is None or not upload.actor.is_active:
+        raise access.NotVisible(_("There is nothing here that you can see."))
+    replaced = _replaced(upload, by)
+    folder = None if replaced else _place_of(upload, by)
     if received.is_noted and not PendingDeletion.objects.filter(pk=received.object_key).delete()[0]:
         # Its note fell due and the object may be gone already; what was received is stored anew.
         raise StoreUnavailable("the object was put together too slowly")
-    document = _insert_document(upload, folder, received, by)
-    quota.settle(upload.user_id, reserved_bytes=upload.reserved_bytes, used_bytes=received.size_bytes)
     leftover = {upload.object_key} if upload.object_key else set()
+    used_bytes = received.size_bytes
+    if replaced is None:
+        document = _insert_document(upload, folder, received, by)
+    elif replaced.sha256 == received.sha256:
+        document, used_bytes = replaced, 0  # the same bytes again are no new version
+        leftover.add(received.object_key)
+    else:
+        document = _add_version(replaced, upload, received, by)
+    quota.settle(upload.user_id, reserved_bytes=upload.reserved_bytes, used_bytes=used_bytes)
     if upload.received_bytes:
         leftover.update(upload.pieces.values_list("object_key", flat=True))
         upload.pieces.all().delete()
-    leftover.discard(received.object_key)
+    if document.object_key == received.object_key:
+        leftover.discard(received.object_key)
     if leftover:
         note_for_deletion(leftover)
         jobs.enqueue("documents.tasks.purge_objects")
     upload.state, upload.document = UploadState.DONE, document
     upload.reserved_bytes, upload.received_bytes, upload.object_key = 0, received.size_bytes, received.object_key
     upload.save(update_fields=["state", "document", "reserved_bytes", "received_bytes", "object_key", "updated_at"])
-    tell_added(document.pk, document.name, document.user_id, received, by=by)
+    if replaced is None:
+        tell_added(document.pk, document.name, document.user_id, received, by=by)
     return document
 
 
@@ -102,15 +118,60 @@ def tell_added(document_id: UUID, name: str, owner_id: UUID, received: Received,
 
 
 def _place_of(upload: Upload, by: Actor) -> Folder | None:
-    """Where it goes, asked again at the end: the folder may be gone, or the right to it, or the account."""
-    if upload.actor is None or not upload.actor.is_active:
-        raise access.NotVisible(_("There is nothing here that you can see."))
+    """Where it goes, asked again at the end: the folder may be gone, or the right to it."""
     if upload.to_root:
         return None
     folder = Folder.objects.live().filter(pk=upload.folder_id).first() if upload.folder_id else None
     if folder is None:
         raise UploadRefused(_("The folder is gone. Choose another place and send the file again."), 409)
     return access.require_folder(by, folder, Level.EDIT)
+
+
+def _replaced(upload: Upload, by: Actor) -> Document | None:
+    """The document that gets a new version, held; None where it is gone or in the trash: then nothing is replaced."""
+    if upload.replaces_id is None:
+        return None
+    rows = Document.objects.live().owned_by(upload.user_id).select_for_update(of=("self",))
+    document = rows.filter(pk=upload.replaces_id).first()
+    return None if document is None else access.require_document(by, document, Level.EDIT)
+
+
+def _add_version(document: Document, upload: Upload, received: Received, by: Actor) -> Document:
+    """The bytes as the document's next and current version; the older ones stay."""
+    version = Version.objects.create(
+        document=document,
+        number=next_number(document),
+        object_key=received.object_key,
+        size_bytes=received.size_bytes,
+        sha256=received.sha256,
+        content_type=received.content_type,
+        declared_type=upload.declared_type,
+        created_by=by.user,
+    )
+    make_current(document, version)
+    audit.record(
+        audit.Verb.VERSION_ADDED,
+        by=by,
+        target_kind="document",
+        target_id=document.pk,
+        target_name=document.name,
+        owner=document.user_id,
+        details={"version": version.number, "size_bytes": version.size_bytes, "sha256": version.sha256},
+    )
+    return document
+
+
+def next_number(document: Document) -> int:
+    """The number of a document's next version; the caller holds its row."""
+    return (document.versions.aggregate(last=Max("number"))["last"] or 0) + 1
+
+
+def make_current(document: Document, version: Version) -> None:
+    """Let the document stand for this version of it; the caller holds its row."""
+    document.current_version = version
+    document.object_key, document.size_bytes = version.object_key, version.size_bytes
+    document.sha256, document.content_type = version.sha256, version.content_type
+    document.save(update_fields=["current_version", "object_key", "size_bytes", "sha256", "content_type", "updated_at"])
 
 
 def _insert_document(upload: Upload, folder: Folder | None, received: Received, by: Actor) -> Document:

@@ -16,6 +16,7 @@ from documents.uploads.ending import fail_upload
 from documents.uploads.filing import Received, file_document
 from documents.uploads.refusals import TooLarge
 from docuvault.lib.connections import let_go_of_database
+from docuvault.lib.failpoints import Failpoint, failpoint
 
 logger = logging.getLogger(__name__)
 
@@ -26,11 +27,28 @@ CHUNK_BYTES = 1024 * 1024
 class OnePass:
     """Writes one file to its object. Use `finish` or `abandon`, exactly one of them."""
 
-    def __init__(self, name: str, folder: Folder | None, declared_type: str, bound_bytes: int, *, by: Actor) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Folder | None,
+        declared_type: str,
+        bound_bytes: int,
+        *,
+        by: Actor,
+        replaces: Document | None = None,
+    ) -> None:
         self.by = by
         self.upload = begin_upload(
-            name, bound_bytes, folder, declared_type, by=by, object_key=new_key(), lifetime=DEADLINE
+            name,
+            bound_bytes,
+            folder,
+            declared_type,
+            by=by,
+            object_key=new_key(),
+            lifetime=DEADLINE,
+            replaces=replaces,
         )
+        failpoint(Failpoint.UPLOAD_BEGUN)
         self._writing = store().writing(self.upload.object_key)
         self._writer = self._writing.__enter__()
         self._head = b""
@@ -43,11 +61,13 @@ class OnePass:
         if self._writer.size_bytes + len(chunk) > self.upload.reserved_bytes:
             raise TooLarge(_("More bytes arrived than were announced."))
         self._writer.write(chunk)
+        failpoint(Failpoint.CHUNK_WRITTEN)
 
     def finish(self) -> Document:
         """File the document. Raises StoreUnavailable, UploadRefused, NotVisible, NotAllowed."""
         try:
             self._writing.__exit__(None, None, None)
+            failpoint(Failpoint.STREAM_WRITTEN)
             received = Received(
                 self.upload.object_key,
                 self._writer.size_bytes,
@@ -76,9 +96,10 @@ def store_stream(
     *,
     size_bound: int,
     by: Actor,
+    replaces: Document | None = None,
 ) -> Document:
     """File what the stream gives, in one pass. Raises what begin_upload raises, and StoreError."""
-    writing = OnePass(name, folder, declared_type, size_bound, by=by)
+    writing = OnePass(name, folder, declared_type, size_bound, by=by, replaces=replaces)
     try:
         for chunk in stream:
             writing.write(chunk)

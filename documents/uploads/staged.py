@@ -26,6 +26,7 @@ from documents.uploads.incoming import Incoming
 from documents.uploads.refusals import TooLarge, UploadEnded, UploadRefused, WrongOffset, must_be_receiving
 from documents.writing import Beside
 from docuvault.lib.connections import let_go_of_database
+from docuvault.lib.failpoints import Failpoint, failpoint
 from sharing import access
 
 logger = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ class Staging:
         self.settle()
         key = new_key()
         note_for_deletion([key], after=PIECE_DEADLINE)
+        failpoint(Failpoint.PIECE_NOTED)
         let_go_of_database()
         self._key, self._size_bytes = key, len(data)
         self._travelling = Beside(lambda: _put_hashed(key, data))
@@ -99,6 +101,7 @@ class Staging:
         except UploadRefused:
             note_for_deletion([self._key])
             raise
+        failpoint(Failpoint.PIECE_NAMED)
 
     def _name(self, digest: str) -> None:
         upload = Upload.objects.select_for_update().get(pk=self.upload.pk)
@@ -116,10 +119,12 @@ class Staging:
         self.offset += self._size_bytes
         upload.received_bytes = self.offset
         upload.save(update_fields=["received_bytes", "updated_at"])
+        failpoint(Failpoint.PIECE_NAMING)
 
 
 def _put_hashed(key: str, data: bytes) -> str:
     store().put(key, data)
+    failpoint(Failpoint.PIECE_PUT)
     return hashlib.sha256(data).hexdigest()
 
 
@@ -172,6 +177,7 @@ def finish_upload(upload_id: UUID, *, by: Actor) -> Document | None:
             raise UploadEnded(upload.failure or _("This upload has ended."))
         elif by.kind is not ActorKind.JOB:
             return None
+    failpoint(Failpoint.UPLOAD_FINISHING)
     return assemble(upload_id, by=by)
 
 
@@ -220,4 +226,6 @@ def _one_object(upload: Upload, pieces: list[UploadPiece]) -> Received:
                 writer.write(chunk)
             if digest.hexdigest() != piece.sha256:
                 raise StoreError(f"a staged piece of upload {upload.pk} is not what was received")
+            failpoint(Failpoint.PIECE_COPIED)
+    failpoint(Failpoint.UPLOAD_ASSEMBLED)
     return Received(key, writer.size_bytes, writer.sha256, sniff(head, upload.name), is_noted=True)

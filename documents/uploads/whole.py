@@ -29,6 +29,7 @@ from documents.uploads.filing import NAME_TRIES, Received, next_free_name, tell_
 from documents.uploads.incoming import Incoming
 from documents.uploads.refusals import UploadRefused
 from docuvault.lib.connections import let_go_of_database
+from docuvault.lib.failpoints import Failpoint, failpoint
 from sharing import access
 from sharing.access import Level
 
@@ -72,6 +73,7 @@ def file_whole(
         raise UploadRefused(_("The connection ended before the file did."))
     key = new_key()
     store().put(key, data)
+    failpoint(Failpoint.WHOLE_PUT)
     received = Received(key, size_bytes, hashlib.sha256(data).hexdigest(), sniff(data[:HEAD_BYTES], name))
     upload = Upload(
         user=owner,
@@ -90,6 +92,7 @@ def file_whole(
     except (UploadRefused, quota.QuotaExceeded, access.NotVisible, access.NotAllowed):
         note_for_deletion([key])
         raise
+    failpoint(Failpoint.WHOLE_FILED)
     return upload
 
 
@@ -102,6 +105,7 @@ def _file(upload: Upload, received: Received, by: Actor) -> None:
     tell_added(document_id, shown, upload.user_id, received, by=by)
     # Last, so that the row that all uploads of a vault need is held for the shortest time.
     quota.take(upload.user_id, received.size_bytes)
+    failpoint(Failpoint.WHOLE_FILING)
     upload.document_id = document_id
     upload.state, upload.received_bytes = UploadState.DONE, received.size_bytes
 

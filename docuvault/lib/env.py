@@ -9,6 +9,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 MINIMUM_SECRET_LENGTH = 50
+# Set by the plugin that starts what tests stand on (docuvault/stack/pytest_services.py).
+TEST_MARK = "DOCUVAULT_TEST_SERVICES"
 EXAMPLE_MARKS = ("change-me", "changeme", "example", "insecure", "secret-key")
 
 
@@ -27,6 +29,11 @@ def read_environment(checkout: Path) -> environ.Env:
     # A name without a value, as .env.example has many, is a name not given.
     env.ENVIRON = {name: value for name, value in os.environ.items() if value}
     return env
+
+
+def is_under_test() -> bool:
+    """Whether a run of the tests has started this process, or the one that did."""
+    return os.environ.get(TEST_MARK) == "1"
 
 
 def secret_key(env: environ.Env, *, debug: bool) -> str:
