@@ -34,6 +34,12 @@ class WrongOffset(UploadRefused):
         self.offset = offset
 
 
+class WrongChecksum(UploadRefused):
+    """The bytes of a request are not those that its sender took the checksum of."""
+
+    status = 460  # of the tus protocol
+
+
 class UploadEnded(UploadRefused):
     """Cancelled, failed or expired: nothing more can be sent."""
 

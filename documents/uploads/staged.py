@@ -8,6 +8,7 @@ sender holds in memory.
 
 import hashlib
 import logging
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import BinaryIO
 from uuid import UUID
@@ -22,8 +23,15 @@ from documents.sniffing import HEAD_BYTES, sniff
 from documents.storage import StoreError, StoreUnavailable, new_key, store
 from documents.uploads.ending import fail_upload, note_for_deletion
 from documents.uploads.filing import Received, file_document
-from documents.uploads.incoming import Incoming
-from documents.uploads.refusals import TooLarge, UploadEnded, UploadRefused, WrongOffset, must_be_receiving
+from documents.uploads.incoming import Checksum, Incoming
+from documents.uploads.refusals import (
+    TooLarge,
+    UploadEnded,
+    UploadRefused,
+    WrongChecksum,
+    WrongOffset,
+    must_be_receiving,
+)
 from documents.writing import Beside
 from docuvault.lib.connections import let_go_of_database
 from docuvault.lib.failpoints import Failpoint, failpoint
@@ -38,10 +46,20 @@ PIECE_DEADLINE = timedelta(hours=24)
 SECOND_LOOK = timedelta(minutes=2)
 
 
-def receive(upload_id: UUID, offset: int, stream: BinaryIO, length: int | None, *, by: Actor) -> Upload:
+def receive(
+    upload_id: UUID,
+    offset: int,
+    stream: BinaryIO,
+    length: int | None,
+    *,
+    by: Actor,
+    checksum: Checksum | None = None,
+) -> Upload:
     """Append what the stream gives, from `offset`; what arrived before a cut is kept.
 
-    Raises WrongOffset, UploadEnded, TooLarge, StoreUnavailable; where the file comes whole also what
+    With a `checksum` all of it is kept or nothing: it is verified before any piece gets its row.
+
+    Raises WrongOffset, UploadEnded, TooLarge, WrongChecksum, StoreUnavailable; where the file comes whole also what
     filing it raises.
     """
     upload = access.fetch_upload(by, upload_id)
@@ -52,17 +70,24 @@ def receive(upload_id: UUID, offset: int, stream: BinaryIO, length: int | None, 
     if length is not None and length > room:
         raise TooLarge(_("More bytes arrived than were announced."))
     let_go_of_database()
-    incoming = Incoming(stream, room if length is None else length)
-    staging = Staging(upload, offset)
+    incoming = Incoming(stream, room if length is None else length, checksum)
+    staging = Staging(upload, offset, is_held=checksum is not None)
     data = incoming.piece()
     if offset == 0 and len(data) == upload.declared_bytes:
         if length is None:
             incoming.must_be_over()
+        incoming.must_match()
         return _file_at_once(upload, data, by)
     while data:
         staging.add(data)
         data = incoming.piece()
     staging.settle()
+    try:
+        incoming.must_match()
+    except WrongChecksum:
+        staging.drop()
+        raise
+    staging.keep()
     if length is None:
         incoming.must_be_over()
     if incoming.cut is not None:
@@ -70,56 +95,81 @@ def receive(upload_id: UUID, offset: int, stream: BinaryIO, length: int | None, 
     return access.fetch_upload(by, upload_id)
 
 
-class Staging:
-    """Stores pieces one after another; while one travels, the next is read."""
+@dataclass(frozen=True)
+class Arrived:
+    """A piece that is stored and has no row yet."""
 
-    def __init__(self, upload: Upload, offset: int) -> None:
-        self.upload, self.offset = upload, offset
-        self._key = ""
-        self._size_bytes = 0
-        self._travelling: Beside[str] | None = None
+    object_key: str
+    size_bytes: int
+    sha256: str
+
+
+class Staging:
+    """Stores pieces one after another; while one travels, the next is read.
+
+    `is_held`: none gets its row before `keep` is called.
+    """
+
+    def __init__(self, upload: Upload, offset: int, *, is_held: bool = False) -> None:
+        self.upload, self.offset, self.is_held = upload, offset, is_held
+        self._arrived: list[Arrived] = []
+        self._travelling: Beside[Arrived] | None = None
 
     def add(self, data: bytes) -> None:
-        """Send a piece on its way, once the one before has a row."""
+        """Send a piece on its way, once the one before has arrived."""
         self.settle()
         key = new_key()
         note_for_deletion([key], after=PIECE_DEADLINE)
         failpoint(Failpoint.PIECE_NOTED)
         let_go_of_database()
-        self._key, self._size_bytes = key, len(data)
-        self._travelling = Beside(lambda: _put_hashed(key, data))
+        self._travelling = Beside(lambda: Arrived(key, len(data), _put_hashed(key, data)))
 
     def settle(self) -> None:
-        """Wait for the piece under way and give it its row. Raises WrongOffset, UploadEnded, StoreUnavailable."""
+        """Wait for the piece under way. Raises WrongOffset, UploadEnded, StoreUnavailable."""
         travelling, self._travelling = self._travelling, None
-        if travelling is None:
+        if travelling is not None:
+            self._arrived.append(travelling.result())
+            if not self.is_held:
+                self.keep()
+
+    def keep(self) -> None:
+        """Give what has arrived its rows. Raises WrongOffset, UploadEnded, StoreUnavailable."""
+        if not self._arrived:
             return
-        digest = travelling.result()
         try:
             with transaction.atomic():
-                self._name(digest)
+                self._name(self._arrived)
         except UploadRefused:
-            note_for_deletion([self._key])
+            self.drop()
             raise
+        self._arrived = []
         failpoint(Failpoint.PIECE_NAMED)
 
-    def _name(self, digest: str) -> None:
+    def drop(self) -> None:
+        """Forget what has arrived and has no row."""
+        note_for_deletion([piece.object_key for piece in self._arrived])
+        self._arrived = []
+
+    def _name(self, pieces: list[Arrived]) -> None:
         upload = Upload.objects.select_for_update().get(pk=self.upload.pk)
         must_be_receiving(upload)
         if upload.received_bytes != self.offset:
             raise WrongOffset(upload.received_bytes)  # another request was quicker
-        _claim(self._key)
-        UploadPiece.objects.create(
-            upload=upload,
-            offset_bytes=self.offset,
-            size_bytes=self._size_bytes,
-            object_key=self._key,
-            sha256=digest,
-        )
-        self.offset += self._size_bytes
-        upload.received_bytes = self.offset
+        offset = self.offset
+        for piece in pieces:
+            _claim(piece.object_key)
+            UploadPiece.objects.create(
+                upload=upload,
+                offset_bytes=offset,
+                size_bytes=piece.size_bytes,
+                object_key=piece.object_key,
+                sha256=piece.sha256,
+            )
+            offset += piece.size_bytes
+        upload.received_bytes = offset
         upload.save(update_fields=["received_bytes", "updated_at"])
         failpoint(Failpoint.PIECE_NAMING)
+        self.offset = offset
 
 
 def _put_hashed(key: str, data: bytes) -> str:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
@@ -22,17 +22,19 @@ from documents.locks import lock_names, lock_vault
 from documents.models import Folder, Upload, UploadState
 from documents.names import name_key
 from documents.sniffing import HEAD_BYTES, sniff
-from documents.storage import new_key, store
+from documents.storage import StoreUnavailable, new_key, store
 from documents.uploads.beginning import admit, told_when_refused
 from documents.uploads.ending import note_for_deletion
 from documents.uploads.filing import NAME_TRIES, Received, next_free_name, tell_added
-from documents.uploads.incoming import Incoming
+from documents.uploads.incoming import Checksum, Incoming
 from documents.uploads.refusals import UploadRefused
 from docuvault.lib.connections import let_go_of_database
 from docuvault.lib.failpoints import Failpoint, failpoint
 from sharing import access
 from sharing.access import Level
 
+# An object without a row is safe from the sweep for a day; a process that was held for longer files nothing.
+PATIENCE = timedelta(hours=12)
 # No row where the name is taken: then another name is tried.
 FILE = """
     WITH document AS (
@@ -57,25 +59,36 @@ FILE = """
 
 
 def file_whole(
-    name: str, stream: BinaryIO, size_bytes: int, folder: Folder | None, declared_type: str = "", *, by: Actor
+    name: str,
+    stream: BinaryIO,
+    size_bytes: int,
+    folder: Folder | None,
+    declared_type: str = "",
+    *,
+    by: Actor,
+    upload_id: UUID | None = None,
+    checksum: Checksum | None = None,
 ) -> Upload:
     """The document of a file that fits one piece, and the ended upload that brought it.
 
+    With the `upload_id` of an upload that is there already, that one is answered and nothing is added.
     Raises what begin_upload raises, UploadRefused where the stream ends too early, StoreError.
     """
     name, owner = admit(name, size_bytes, folder, by=by)
     with told_when_refused(name, owner, by):
         quota.require(owner.pk, size_bytes)
     let_go_of_database()
-    incoming = Incoming(stream, size_bytes)
+    incoming = Incoming(stream, size_bytes, checksum)
     data = incoming.piece()
     if len(data) != size_bytes:
         raise UploadRefused(_("The connection ended before the file did."))
-    key = new_key()
+    incoming.must_match()
+    key, put_at = new_key(), now()
     store().put(key, data)
     failpoint(Failpoint.WHOLE_PUT)
     received = Received(key, size_bytes, hashlib.sha256(data).hexdigest(), sniff(data[:HEAD_BYTES], name))
     upload = Upload(
+        pk=upload_id or uuid.uuid4(),
         user=owner,
         actor=by.user,
         folder=folder,
@@ -89,6 +102,13 @@ def file_whole(
     try:
         with told_when_refused(name, owner, by), transaction.atomic():
             _file(upload, received, by)
+            if now() - put_at > PATIENCE:
+                raise StoreUnavailable("the object may have been swept away")
+    except IntegrityError as error:
+        note_for_deletion([key])
+        if "uploads_pkey" not in str(error):
+            raise
+        return Upload.objects.get(pk=upload.pk)  # another request with the same id was quicker
     except (UploadRefused, quota.QuotaExceeded, access.NotVisible, access.NotAllowed):
         note_for_deletion([key])
         raise

@@ -41,7 +41,9 @@ def work_jobs_off() -> None:
     """What the queue and its workers would do."""
     for _round in range(20):
         jobs.requeue_due()
-        waiting = list(JobRun.objects.filter(state__in=[JobState.WAITING, JobState.RUNNING]).values_list("pk", flat=True))
+        waiting = list(
+            JobRun.objects.filter(state__in=[JobState.WAITING, JobState.RUNNING]).values_list("pk", flat=True)
+        )
         if not waiting:
             return
         for run_id in waiting:
