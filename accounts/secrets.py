@@ -20,6 +20,7 @@ from accounts.models import User
 LONGEST_PASSWORD_BYTES = 4096
 # One line per use of the master keys; a key derived for one purpose opens nothing of another.
 SECOND_STEP = "docuvault/v1/second-step"
+BACKUP_CANARY = "docuvault/v1/backup-canary"
 NONCE_BYTES = 12
 
 
@@ -54,9 +55,11 @@ def _master_keys() -> dict[str, bytes]:
     raise ImproperlyConfigured("DOCUVAULT_MASTER_KEYS is not set. It protects stored credentials.")
 
 
-def seal(text: str, purpose: str) -> str:
-    """Encrypt with the first master key: "1:<key's name>:<base64 of nonce and ciphertext>"."""
-    name, master = next(iter(_master_keys().items()))
+def seal(text: str, purpose: str, key: str = "") -> str:
+    """Encrypt with the first master key (or the named one): "1:<key's name>:<base64 of nonce and ciphertext>"."""
+    keys = _master_keys()
+    name = key or next(iter(keys))
+    master = keys[name]
     nonce = secrets.token_bytes(NONCE_BYTES)
     header = f"1:{name}"
     box = AESGCM(_subkey(master, purpose)).encrypt(nonce, text.encode(), f"{header}:{purpose}".encode())
@@ -73,6 +76,31 @@ def unseal(sealed: str, purpose: str) -> str:
     except (ValueError, KeyError, InvalidTag):
         raise UnreadableSecret("a stored secret is not readable with the configured keys") from None
     return box.decode()
+
+
+def sealed_with(text: str) -> str:
+    """The name of the master key that sealed this; empty for what is not sealed."""
+    version, _, rest = text.partition(":")
+    name, _, box = rest.partition(":")
+    return name if version == "1" and box else ""
+
+
+def canaries() -> dict[str, str]:
+    """A sealed word for each master key: who can open it has that key. Tells nothing to anybody else."""
+    return {name: seal(name, BACKUP_CANARY, name) for name in _master_keys()}
+
+
+def lacking_keys(found: dict[str, str]) -> list[str]:
+    """The names of the canaries that the configured keys do not open."""
+    lacking = []
+    for name, canary in sorted(found.items()):
+        try:
+            is_open = unseal(canary, BACKUP_CANARY) == name
+        except UnreadableSecret:
+            is_open = False
+        if not is_open:
+            lacking.append(name)
+    return lacking
 
 
 class ResetTokens(PasswordResetTokenGenerator):

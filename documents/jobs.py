@@ -18,6 +18,7 @@ from django.db.models import F, Q
 from django.utils.timezone import now
 from django_q.tasks import async_task
 
+from documents.hold import is_held
 from documents.models import JobRun, JobState
 from docuvault.lib.failpoints import Failpoint, failpoint
 
@@ -25,7 +26,9 @@ logger = logging.getLogger(__name__)
 
 Task = Callable[..., None]
 _registry: dict[str, tuple[Task, int]] = {}
+_waiting_while_held: set[str] = set()
 FIRST_WAIT = timedelta(seconds=20)
+WAIT_WHILE_HELD = timedelta(minutes=10)
 LONGEST_WAIT = timedelta(hours=6)
 KEEP_FINISHED = timedelta(days=14)
 RUNNER = "documents.jobs.run"
@@ -35,11 +38,17 @@ class UnknownTask(LookupError):
     """No function has registered under this name."""
 
 
-def job(*, attempts: int = 5) -> Callable[[Task], Task]:
-    """Register a task under its dotted name; it is called with ids alone and must bear repetition."""
+def job(*, attempts: int = 5, waits_while_held: bool = False) -> Callable[[Task], Task]:
+    """Register a task under its dotted name; it is called with ids alone and must bear repetition.
+
+    `waits_while_held`: it deletes, or sends; a restored copy does so only once it is released.
+    """
 
     def register(task: Task) -> Task:
-        _registry[f"{task.__module__}.{task.__qualname__}"] = (task, attempts)
+        name = f"{task.__module__}.{task.__qualname__}"
+        _registry[name] = (task, attempts)
+        if waits_while_held:
+            _waiting_while_held.add(name)
         return task
 
     return register
@@ -96,6 +105,9 @@ def run(run_id: str) -> None:
         task, row.max_attempts = _task(row.task)
         if row.attempts > row.max_attempts:
             raise RuntimeError("the worker ended in the middle of it each time")
+        if row.task in _waiting_while_held and is_held():
+            _wait_for_release(row)
+            return
         task(*row.arguments)
         failpoint(Failpoint.JOB_WORKED)
     except Exception as error:
@@ -111,6 +123,13 @@ def run(run_id: str) -> None:
     else:
         JobRun.objects.filter(pk=row.pk).update(state=JobState.DONE, finished_at=now(), last_error="")
         failpoint(Failpoint.JOB_ENDED)
+
+
+def _wait_for_release(row: JobRun) -> None:
+    """Back among the waiting ones; this try does not count."""
+    JobRun.objects.filter(pk=row.pk).update(
+        state=JobState.WAITING, attempts=row.attempts - 1, due_at=now() + WAIT_WHILE_HELD
+    )
 
 
 def _stale() -> Any:

@@ -53,6 +53,8 @@ CONTENT_RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+)$")
 KEY_PATTERN = re.compile(r"^[0-9a-f]{2}/[0-9a-f]{32}$")
 # A missing bucket is an outage (a disk that is not mounted), never a missing object.
 OUTAGE_CODES = {"NoSuchBucket"}
+# The one object that is not a paper's bytes: which vault this bucket belongs to.
+IDENTITY_KEY = "docuvault/instance"
 
 
 @dataclass(frozen=True)
@@ -149,8 +151,11 @@ class ObjectStore:
         region: str = "us-east-1",
         kind: str = "s3",
         local_root: str = "",
+        keys: re.Pattern[str] = KEY_PATTERN,
     ) -> None:
+        """`keys`: what a key has to look like; a vault's own bucket takes none but random ones."""
         self.bucket = bucket
+        self._keys = keys
         self.abilities = ABILITIES[kind]
         self._local_root = Path(local_root) / bucket if local_root else None
         self._storage = OneConnectionStorage(
@@ -181,7 +186,7 @@ class ObjectStore:
 
     def put(self, key: str, data: bytes, md5: bytes = b"") -> None:
         """Store an object of at most a part's size. The store verifies the MD5 we send (taken here if not given)."""
-        _check_key(key)
+        self._check_key(key)
         with _told_in_our_words(key):
             self._client.put_object(
                 Bucket=self.bucket,
@@ -195,7 +200,7 @@ class ObjectStore:
     @contextmanager
     def writing(self, key: str) -> Iterator[ObjectWriter]:
         """A writer whose object exists once the block has ended well, and not at all otherwise."""
-        _check_key(key)
+        self._check_key(key)
         writer = ObjectWriter(self, key)
         try:
             yield writer
@@ -210,7 +215,7 @@ class ObjectStore:
         The answer is asked for here, so a missing object is told before any bytes. Some servers
         answer a range with 200 and some might send all: what counts is the range they name.
         """
-        _check_key(key)
+        self._check_key(key)
         if end is not None and end <= start:
             return ObjectReader(None, 0)
         is_range = bool(start) or end is not None
@@ -227,14 +232,14 @@ class ObjectStore:
 
     def head(self, key: str) -> StoredObject:
         """Size and age of an object. Raises ObjectMissing."""
-        _check_key(key)
+        self._check_key(key)
         with _told_in_our_words(key):
             answer = self._client.head_object(Bucket=self.bucket, Key=key)
         return StoredObject(key, int(answer["ContentLength"]), answer["LastModified"])
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is gone already counts as removed."""
-        _check_key(key)
+        self._check_key(key)
         try:
             with _told_in_our_words(key):
                 self._client.delete_object(Bucket=self.bucket, Key=key)
@@ -257,7 +262,7 @@ class ObjectStore:
 
     def begin_multipart(self, key: str) -> str:
         """The store's id of a new multipart upload."""
-        _check_key(key)
+        self._check_key(key)
         with _told_in_our_words(key):
             answer = self._client.create_multipart_upload(
                 Bucket=self.bucket, Key=key, ContentType="application/octet-stream"
@@ -315,7 +320,7 @@ class ObjectStore:
 
     def presign_get(self, key: str, *, seconds: int, disposition: str, content_type: str) -> str:
         """An address that gives the object for a short time, with both headers inside the signature."""
-        _check_key(key)
+        self._check_key(key)
         with _told_in_our_words(key):
             return str(
                 self._client.generate_presigned_url(
@@ -348,6 +353,27 @@ class ObjectStore:
                 self._client.list_objects_v2(Bucket=self.bucket, MaxKeys=1, Prefix="health/")
         except ObjectMissing as error:
             raise StoreUnavailable("the bucket does not exist") from error
+
+    # --- which vault the bucket belongs to --------------------------------------------------------------
+
+    def read_identity(self) -> str:
+        """What `write_identity` left here; empty in a bucket that belongs to nobody yet."""
+        try:
+            with _told_in_our_words(IDENTITY_KEY):
+                answer = self._client.get_object(Bucket=self.bucket, Key=IDENTITY_KEY)
+                return str(answer["Body"].read(256).decode("ascii", "replace")).strip()
+        except ObjectMissing:
+            return ""
+
+    def write_identity(self, instance: str) -> None:
+        data = f"{instance}\n".encode()
+        with _told_in_our_words(IDENTITY_KEY):
+            self._client.put_object(Bucket=self.bucket, Key=IDENTITY_KEY, Body=data, ContentMD5=_md5(data))
+        self._make_durable(IDENTITY_KEY)
+
+    def _check_key(self, key: str) -> None:
+        if not self._keys.match(key):
+            raise ValueError("object keys are made by new_key() alone")
 
     def _make_durable(self, key: str) -> None:
         """The embedded store renames without fsync; before a row may name the object, we sync it.
@@ -409,11 +435,6 @@ def _is_range_asked_for(answer: dict[str, Any], start: int, end: int | None) -> 
 
 def _md5(data: bytes, digest: bytes = b"") -> str:
     return base64.b64encode(digest or hashlib.md5(data, usedforsecurity=False).digest()).decode()
-
-
-def _check_key(key: str) -> None:
-    if not KEY_PATTERN.match(key):
-        raise ValueError("object keys are made by new_key() alone")
 
 
 _store: ObjectStore | None = None

@@ -15,6 +15,7 @@ from accounts.models import Quota
 from documents import jobs, uploads
 from documents.actions.trash import purge_expired
 from documents.actions.versions import thin_versions as thin_old_versions
+from documents.hold import may_delete_objects
 from documents.jobs import job
 from documents.models import PendingDeletion, Upload, UploadState
 from documents.storage import KEY_PATTERN, StoreError, store
@@ -36,15 +37,18 @@ def finish_upload(upload_id: str) -> None:
         uploads.assemble(upload.pk, by=Actor.job(upload.actor))
 
 
-@job(attempts=8)
+@job(attempts=8, waits_while_held=True)
 def purge_objects() -> None:
     """Delete objects that no row needs any more. A key that a row names again is left alone.
 
-    The first object that cannot be deleted ends the round: the store is away, and the job tries again.
+    While a backup is under way nothing is deleted: the next round does it. The first object that
+    cannot be deleted ends the round too: the store is away, and the job tries again.
     """
     outage: StoreError | None = None
     while outage is None:
         with transaction.atomic():
+            if not may_delete_objects():
+                return
             due = list(
                 PendingDeletion.objects.select_for_update(skip_locked=True)
                 .filter(due_at__lte=now())
@@ -80,7 +84,7 @@ def _wait_longer(row: PendingDeletion, error: StoreError) -> None:
     )
 
 
-@job()
+@job(waits_while_held=True)
 def expire_uploads() -> None:
     """End uploads whose deadline has passed."""
     while uploads.expire_uploads():
@@ -102,7 +106,7 @@ def _named(keys: list[str]) -> set[str]:
         return {row[0] for row in cursor.fetchall()}
 
 
-@job()
+@job(waits_while_held=True)
 def sweep_objects() -> None:
     """Note objects without a row for deletion, a day after they were written and a look later.
 
@@ -142,14 +146,14 @@ def _note_orphans(keys: list[str]) -> int:
     return len(orphans)
 
 
-@job()
+@job(waits_while_held=True)
 def purge_old_trash() -> None:
     """Delete for good what has been in the trash for longer than the vault keeps it."""
     while purge_expired(limit=200):
         pass
 
 
-@job()
+@job(waits_while_held=True)
 def thin_versions() -> None:
     """Delete older versions, where the vault has a policy for them."""
     while thin_old_versions():
@@ -174,7 +178,7 @@ def recount_quotas() -> None:
                 )
 
 
-@job()
+@job(waits_while_held=True)
 def forget_old_rows() -> None:
     """Remove rows that have done their work: finished jobs, ended uploads, dead sessions, old reading marks."""
     jobs.forget_finished()

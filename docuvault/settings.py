@@ -152,6 +152,11 @@ S3_BUCKET = env.str("S3_BUCKET", default="docuvault")
 S3_REGION = env.str("S3_REGION", default="us-east-1")
 STORE_KIND = env.str("DOCUVAULT_STORE_KIND", default="s3")
 STORE_ROOT = env.str("DOCUVAULT_STORE_ROOT", default="")
+# Where `manage.py backup s3://…` writes, if not to the vault's own store.
+BACKUP_S3_ENDPOINT_URL = env.str("DOCUVAULT_BACKUP_S3_ENDPOINT_URL", default="")
+BACKUP_S3_ACCESS_KEY_ID = env.str("DOCUVAULT_BACKUP_S3_ACCESS_KEY_ID", default="")
+BACKUP_S3_SECRET_ACCESS_KEY = env.str("DOCUVAULT_BACKUP_S3_SECRET_ACCESS_KEY", default="")
+BACKUP_S3_REGION = env.str("DOCUVAULT_BACKUP_S3_REGION", default="")
 
 # --- Limits ---------------------------------------------------------------------------------------
 
@@ -302,11 +307,13 @@ WHITENOISE_INDEX_FILE = False
 EMAIL_URL = env.str("DOCUVAULT_EMAIL_URL", default="")
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DOCUVAULT_FROM_EMAIL", default=f"DocuVault <vault@{_base.hostname}>")
 MAIL_DIR = DATA_DIR / "mail"
+MAIL_BACKEND = "accounts.outbox.OutboxBackend"
 if EMAIL_URL:
     globals().update(env.email_url("DOCUVAULT_EMAIL_URL"))
+    MAIL_BACKEND = globals()["EMAIL_BACKEND"]
     EMAIL_TIMEOUT = 10
-else:
-    EMAIL_BACKEND = "accounts.outbox.OutboxBackend"
+# Every mail passes here first: a restored copy sends none.
+EMAIL_BACKEND = "accounts.mail_gate.MailGate"
 
 # --- Jobs --------------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_q.status import Stat
 
+from documents.identity import check_bucket
 from documents.storage import store
 from docuvault.lib.icons import sprite
 from docuvault.middleware import is_outage, outage_answer
@@ -33,6 +34,7 @@ def health(request: HttpRequest) -> JsonResponse:
         "database": _part(_ask_database),
         "storage": _part(lambda: store().check()),
         "queue": _part(_ask_queue),
+        "identity": _part(check_bucket),
     }
     well = all(part["status"] == "ok" for part in parts.values())
     return JsonResponse({"status": "ok" if well else "unavailable", **parts}, status=200 if well else 503)

@@ -81,6 +81,11 @@ class Verb(models.TextChoices):
     STORAGE_SWEPT = "storage_swept", _("swept the storage")
     JOB_REPEATED = "job_repeated", _("started a job again")
     ACCESS_DENIED = "access_denied", _("was refused")
+    BACKUP_MADE = "backup_made", _("made a backup")
+    VAULT_RESTORED = "vault_restored", _("restored the vault from a backup")
+    HOLD_RELEASED = "hold_released", _("let the restored vault send and delete again")
+    EXPORT_MADE = "export_made", _("exported everything")
+    EXPORT_TAKEN_IN = "export_taken_in", _("took in an export")
     TRAIL_READ = "trail_read", _("read the trail")
 
 

@@ -54,7 +54,7 @@ def test_a_second_time_nothing_is_migrated(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(prepare, "is_schema_behind", lambda: False)
     call_command("prepare", stdout=StringIO())
     assert "migrate" not in called
-    assert called[0] == "static"
+    assert called[0] == "check_start"
     assert called[-1] == "first_admin"
     monkeypatch.setattr(prepare, "is_schema_behind", lambda: True)
     call_command("prepare", stdout=StringIO())

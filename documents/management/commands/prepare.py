@@ -1,4 +1,4 @@
-"""`manage.py prepare`: schema, static files, schedules and the first admin, in one process.
+"""`manage.py prepare`: schema, keys and bucket, static files, schedules and the first admin, in one process.
 
 Importing Django is most of the time of a start, so these are not four commands in a row.
 """
@@ -30,6 +30,7 @@ class Command(BaseCommand):
         wait_for_database()
         if is_schema_behind():
             call_command("migrate", interactive=False, verbosity=0)
+        call_command("check_start", stdout=self.stdout)
         collect_static_files()
         call_command("schedules", verbosity=0)
         call_command("first_admin", stdout=self.stdout)

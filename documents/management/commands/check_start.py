@@ -1,0 +1,30 @@
+"""`manage.py check_start`: whether the keys and the bucket fit this database; marks a new bucket as this vault's."""
+
+import logging
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.actions.keys import KeysMissing, check_keys
+from documents.hold import is_held
+from documents.identity import WrongBucket, mark_bucket
+from documents.storage import StoreUnavailable
+
+logger = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    help = "Checks that master keys and bucket belong to this database, and stops with one line where they do not."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            check_keys()
+            mark_bucket()
+        except (KeysMissing, WrongBucket) as error:
+            raise CommandError(str(error))
+        except StoreUnavailable as error:
+            # An outage is /health's to tell; it keeps nobody from starting.
+            logger.warning("the bucket could not be looked at: %s", error)
+        if is_held():
+            self.stdout.write("This vault is a restored copy and held. `manage.py release_hold` ends that.")
