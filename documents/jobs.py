@@ -68,6 +68,14 @@ def _task(name: str) -> tuple[Task, int]:
     return _registry[name]
 
 
+def attempts_of(name: str) -> int:
+    """How often a task is tried; 0 for one that nobody has registered."""
+    try:
+        return _task(name)[1]
+    except (ImportError, ValueError, UnknownTask):
+        return 0
+
+
 def enqueue(name: str, *arguments: Any, delay: timedelta = timedelta()) -> JobRun:
     """Ask for a job, inside the caller's transaction: a rollback takes it along.
 
@@ -154,13 +162,26 @@ def requeue_due() -> int:
     return len(rows)
 
 
-def repeat(run_row: JobRun) -> None:
-    """Give a failed job a fresh set of tries."""
+def repeat(run_row: JobRun) -> bool:
+    """Give a failed job a fresh set of tries; answers whether it was one."""
     with transaction.atomic():
         if JobRun.objects.filter(pk=run_row.pk, state=JobState.FAILED).update(
             state=JobState.WAITING, attempts=0, due_at=now(), finished_at=None
         ):
             _hand_over(run_row)
+            return True
+    return False
+
+
+def hand_over_again(run_row: JobRun) -> bool:
+    """Hand over a job that has not ended and that the queue has lost; answers whether it had not."""
+    with transaction.atomic():
+        # Not again by `requeue_due` before a worker had the time to take it.
+        open_jobs = JobRun.objects.filter(pk=run_row.pk, state__in=[JobState.WAITING, JobState.RUNNING])
+        if open_jobs.update(due_at=now() + timedelta(minutes=5)):
+            _hand_over(run_row)
+            return True
+    return False
 
 
 def forget_finished() -> int:

@@ -1,0 +1,220 @@
+"""The check of the whole vault: what must hold (I1 to I12) against rows, objects, trail and files.
+
+It looks while people go on writing, and changes nothing unless it is told to repair. Its memory does
+not grow with the vault: rows come from cursors on the server, objects in pages, both in one order.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
+from datetime import timedelta
+from uuid import UUID
+
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+
+from accounts.actors import Actor
+from documents.identity import check_bucket
+from documents.models import JobRun, UpkeepKind
+from documents.storage import KEY_PATTERN, StoredObject, store
+from documents.upkeep import leftovers, repairs, rows
+from documents.upkeep.findings import Report
+from documents.upkeep.matching import (
+    SUSPECTS,
+    Seen,
+    VersionRow,
+    is_still_there,
+    our_objects,
+    side_by_side,
+    versions_by_key,
+    without_object,
+    without_row,
+)
+from documents.upkeep.rounds import only_one, round_of
+from documents.upkeep.soundness import note_flaw, note_whole, read_again
+from sharing import access
+
+Mend = Callable[[UUID], bool]
+Step = Callable[[int], None]
+
+
+def check_vault(
+    *,
+    is_repair: bool = False,
+    share: float = 1.0,
+    grace: timedelta = timedelta(hours=24),
+    by: Actor,
+    canaries: Sequence[str] = (),
+    step: Step = lambda objects: None,
+) -> Report:
+    """Look at everything, for admins and the command line; with `is_repair` put right what is safe.
+
+    `share`: of how many versions the bytes are read (0 to 1). `grace`: how old an object without a row has
+    to be. `canaries`: secrets that must stand nowhere. Raises NotAllowed, WrongBucket, StoreUnavailable;
+    with `is_repair` also AlreadyUnderWay.
+    """
+    access.require_admin(by)
+    check_bucket()
+    with only_one() if is_repair else nullcontext(), round_of(UpkeepKind.CHECK) as upkeep:
+        check = Check(Report(is_repair), share, grace, by, step)
+        check.rows()
+        check.store()
+        check.jobs()
+        check.files(canaries)
+        report = check.report
+        upkeep.objects_seen, upkeep.bytes_read = report.figures["objects"], report.figures["bytes_read"]
+        upkeep.breaches, upkeep.repaired = report.counts.total(), report.mended.total()
+        upkeep.details = {**report.figures, **{key: count for key, count in report.counts.items() if count}}
+    return report
+
+
+class Check:
+    """One check under way."""
+
+    def __init__(self, report: Report, share: float, grace: timedelta, by: Actor, step: Step) -> None:
+        self.report, self.share, self.by, self.step = report, share, by, step
+        self.oldest = now() - grace
+        self.seen = Seen()
+        self.bytes_read = self.read = 0
+
+    # --- Rows alone -------------------------------------------------------------------------------------
+
+    def rows(self) -> None:
+        report = self.report
+        self._take("I1", rows.wrong_counters(), lambda key: repairs.recount(key, by=self.by))
+        report.looked_at["I1"] = _("every person's counters")
+        self._take("I2", rows.documents_beside_their_version(), lambda key: repairs.stand_for_current(key, by=self.by))
+        self._take("I4", rows.shared_keys())
+        report.looked_at["I4"] = _("the keys of all versions, pieces and uploads")
+        self._take("I5", rows.wrong_names_and_places())
+        self._take("I5", rows.wrong_paths(), lambda key: repairs.rewrite_path(key, by=self.by))
+        report.looked_at["I5"] = _("all names, folders and entries of the trash")
+        self._take("I6", rows.untold())
+        report.looked_at["I6"] = _("documents, folders and trash against the trail, both ways")
+        self._take("I7", rows.rights_over_the_trail())
+        report.looked_at["I7"] = _("the rights of the application's role; the trail is not sealed yet")
+        report.remarks.append(
+            _("I7: the rows of the trail are not sealed yet, so that a change by the database's owner shows nowhere.")
+        )
+        self._take("I8", rows.differing_answers())
+        report.looked_at["I8"] = _("%(people)d people and %(documents)d documents each, by chance") % {
+            "people": rows.SAMPLED_PEOPLE,
+            "documents": 2 * rows.SAMPLED_DOCUMENTS,
+        }
+
+    def _take(self, invariant: str, findings: Iterable[tuple[str, object]], mend: Mend | None = None) -> None:
+        for what, target in list(findings) if self.report.is_repair else findings:
+            is_repaired = self.report.is_repair and mend is not None and isinstance(target, UUID) and mend(target)
+            self.report.add(invariant, what, target, is_repaired=is_repaired)
+
+    # --- Rows and objects -------------------------------------------------------------------------------
+
+    def store(self) -> None:
+        report = self.report
+        lacking: list[VersionRow] = []
+        strays: list[StoredObject] = []
+        versions = 0
+        for row, item in side_by_side(versions_by_key(), our_objects(self.seen)):
+            versions += row is not None
+            if row is None and item is not None:
+                strays.append(item)
+            elif row is not None and (item is None or item.size_bytes != row.size_bytes):
+                lacking.append(row)
+            elif row is not None and (row.flaw or random.random() < self.share):  # noqa: S311 (a sample)
+                self._read(row)
+            if len(lacking) == SUSPECTS:
+                lacking = self._lacking(lacking)
+            if len(strays) == SUSPECTS:
+                strays = self._strays(strays)
+            self.step(self.seen.objects)
+        self._lacking(lacking)
+        self._strays(strays)
+        self._parts()
+        report.figures.update(
+            objects=self.seen.objects,
+            object_bytes=self.seen.size_bytes,
+            foreign_objects=self.seen.foreign,
+            versions=versions,
+            read=self.read,
+            bytes_read=self.bytes_read,
+            strays=report.counts["I3"],
+        )
+        report.looked_at["I2"] = _("%(versions)d versions, the bytes of %(read)d of them") % report.figures
+        report.looked_at["I3"] = _("%(objects)d objects and the multipart uploads under way") % report.figures
+        if self.seen.foreign:
+            report.remarks.append(
+                _("%(count)d objects in the bucket are not of our making and are left alone.")
+                % {"count": self.seen.foreign}
+            )
+
+    def _read(self, row: VersionRow) -> None:
+        """Compare the bytes themselves."""
+        reading = read_again(row.key, row.size_bytes, row.sha256)
+        self.read += 1
+        self.bytes_read += reading.bytes_read
+        if reading.flaw:
+            self._lacking([row], reading.flaw)
+        elif row.flaw:
+            is_repaired = self.report.is_repair and note_whole(row.id, by=self.by)
+            self.report.add("I2", _("marked as flawed, and the bytes are whole"), row.id, is_repaired=is_repaired)
+        elif self.report.is_repair:
+            note_whole(row.id, by=self.by)
+
+    def _lacking(self, suspects: list[VersionRow], damage: str = "") -> list[VersionRow]:
+        """Look again, tell, and mark; answers what is left to look at: nothing."""
+        found: Iterable[tuple[VersionRow, str]] = without_object(suspects)
+        if damage:
+            found = [(row, damage) for row in suspects if is_still_there(row)]
+        for row, flaw in found:
+            if self.report.is_repair:
+                note_flaw(row.id, flaw, by=self.by)
+            what = _("the object is missing") if flaw == "missing" else _("the bytes are not those that were stored")
+            # A mark repairs no bytes: the breach stands until they are back or the version is gone.
+            self.report.add("I2", what, row.id)
+        return []
+
+    def _strays(self, suspects: list[StoredObject]) -> list[StoredObject]:
+        for item in without_row(suspects, self.oldest):
+            is_repaired = self.report.is_repair and repairs.condemn(item.key, item.size_bytes, by=self.by)
+            self.report.add("I3", _("an object without a row"), item.key, is_repaired=is_repaired)
+        return []
+
+    def _parts(self) -> None:
+        for key, upload_id, begun_at in list(store().list_multipart()):
+            if begun_at < self.oldest and KEY_PATTERN.match(key):
+                is_repaired = self.report.is_repair and repairs.end_multipart(key, upload_id, by=self.by)
+                self.report.add("I3", _("an old multipart upload"), key, is_repaired=is_repaired)
+
+    # --- Jobs, files, secrets ---------------------------------------------------------------------------
+
+    def jobs(self) -> None:
+        self._take("I9", rows.forgotten_jobs(), self._revive)
+        self._take("I9", rows.overtried_jobs())
+        failed = list(rows.failed_jobs())
+        revived = sum(repairs.revive(job, by=self.by) for job in failed) if self.report.is_repair else 0
+        self.report.figures.update(failed_jobs=len(failed) - revived)
+        self.report.looked_at["I9"] = _("all jobs")
+        if failed:
+            self.report.remarks.append(
+                _("%(failed)d jobs have failed for good; %(revived)d of them are started again.")
+                % {"failed": len(failed), "revived": revived}
+            )
+
+    def _revive(self, key: UUID) -> bool:
+        job = JobRun.objects.filter(pk=key).first()
+        return job is not None and repairs.revive(job, by=self.by)
+
+    def files(self, canaries: Sequence[str]) -> None:
+        report = self.report
+        for path, age in leftovers.old_files():
+            is_repaired = report.is_repair and leftovers.remove(path, age)
+            what = _("a temporary file is %(hours)d hours old") % {"hours": age // 3600}
+            report.add("I10", what, path, is_repaired=is_repaired)
+        report.looked_at["I10"] = _("temporary files of the vault and of the embedded store")
+        report.remarks.append(_("I11 is for tests alone: they keep beside them what was acknowledged."))
+        if canaries:
+            for what, target in leftovers.canaries_found(canaries):
+                report.add("I12", what, target)
+            report.looked_at["I12"] = _("%(count)d secrets, in the trail, jobs, queue, mails and failures") % {
+                "count": len(canaries)
+            }
