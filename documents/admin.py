@@ -19,7 +19,17 @@ from accounts.actors import Actor
 from documents import jobs, uploads
 from documents.actions import topics as topic_verbs
 from documents.actions.errors import Refused
-from documents.models import Document, JobRun, JobState, PendingDeletion, Topic, Upload, UploadState
+from documents.models import (
+    Document,
+    JobRun,
+    JobState,
+    PendingDeletion,
+    StrayObject,
+    Topic,
+    UpkeepRun,
+    Upload,
+    UploadState,
+)
 from documents.names import InvalidName, clean_name, shown_name
 from sharing import audit
 
@@ -221,3 +231,20 @@ class PendingDeletionAdmin(LookOnly):
 
     list_display = ("object_key", "noted_at", "due_at", "attempts", "last_error")
     ordering = ("due_at",)
+
+
+@admin.register(UpkeepRun)
+class UpkeepRunAdmin(LookOnly):
+    """What the rounds of upkeep found."""
+
+    list_display = ("kind", "started_at", "finished_at", "objects_seen", "breaches", "repaired", "failure")
+    list_filter = ("kind", "started_at")
+    ordering = ("-started_at",)
+
+
+@admin.register(StrayObject)
+class StrayObjectAdmin(LookOnly):
+    """Stored bytes that no row names; they are watched before they are deleted."""
+
+    list_display = ("object_key", "size_bytes", "modified_at", "first_seen_at", "last_seen_at")
+    ordering = ("first_seen_at",)

@@ -6,7 +6,6 @@ first byte.
 """
 
 import hashlib
-import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,17 +13,17 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
 from zipstream import ZIP_STORED, ZipStream
 
 from accounts.actors import Actor
-from documents.models import Document, Folder, Version
+from documents.models import Document, Folder, Version, VersionFlaw
 from documents.names import free_name, name_key
 from documents.storage import ObjectMissing, StoreError, StoreUnavailable, store
+from documents.upkeep.soundness import note_flaw
 from docuvault.lib.connections import let_go_of_database
 from sharing import access, audit
 from sharing.access import Level
-
-logger = logging.getLogger(__name__)
 
 RANGE = re.compile(r"^bytes=(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))$")
 SANDBOX = "sandbox; default-src 'none'"
@@ -97,12 +96,21 @@ def sent_type(content_type: str) -> str:
     return "application/octet-stream"
 
 
+class ContentFlawed(Exception):
+    """The bytes of a version are missing or damaged: they are not sent, and no trying again helps."""
+
+    def __init__(self, document: Document, version: Version, flaw: str) -> None:
+        super().__init__(f"version {version.pk}: content {flaw}")
+        self.document, self.version, self.flaw = document, version, flaw
+
+
 def stream_document(
-    request: HttpRequest, document: Document, version: Version | None = None, *, by: Actor
+    request: HttpRequest, document: Document, version: Version | None = None, *, by: Actor, takes_damaged: bool = False
 ) -> HttpResponseBase:
     """Answer with the bytes of a version (the current one): 200, 206, 304 or 416.
 
-    The caller has fetched the document through access. Raises StoreUnavailable before the answer begins.
+    The caller has fetched the document through access. `takes_damaged`: whoever asks knows that the bytes
+    are not those that were stored. Raises ContentFlawed or StoreUnavailable before the answer begins.
     """
     version = version or document.current_version
     if version is None:
@@ -112,6 +120,8 @@ def stream_document(
     wanted: Range | None = None
     if request.headers.get("If-None-Match") == etag:
         return _dressed(HttpResponse(status=304), document, version, etag)
+    if version.flaw and not (takes_damaged and version.flaw == VersionFlaw.DAMAGED):
+        raise ContentFlawed(document, version, version.flaw)
     header = request.headers.get("Range", "")
     if header and request.headers.get("If-Range", etag) == etag:
         try:
@@ -136,11 +146,24 @@ def stream_document(
 
 
 def _opened(version: Version, part: Range) -> Iterator[bytes]:
+    """The bytes, once the store has begun to answer. What is found missing or cut is marked and told at once."""
     try:
         return store().open(version.object_key, part.start, part.end)
-    except ObjectMissing as error:
-        logger.error("object of version %s is missing", version.pk)
-        raise StoreUnavailable("a stored file is missing") from error
+    except ObjectMissing:
+        flaw = VersionFlaw.MISSING
+    except StoreUnavailable:
+        if version.flaw or not _has_other_size(version):
+            raise
+        flaw = VersionFlaw.DAMAGED
+    note_flaw(version.pk, flaw, by=Actor.system())
+    raise ContentFlawed(version.document, version, flaw)
+
+
+def _has_other_size(version: Version) -> bool:
+    try:
+        return store().head(version.object_key).size_bytes != version.size_bytes
+    except StoreError:
+        return False
 
 
 def _dressed(response: HttpResponseBase, document: Document, version: Version, etag: str) -> HttpResponseBase:
@@ -171,6 +194,7 @@ class Member:
     path: str
     size_bytes: int
     sha256: str
+    flaw: str = ""
 
 
 class MemberGone(StoreError):
@@ -182,13 +206,15 @@ def zip_documents(documents: list[Document], folders: list[Folder], name: str, *
 
     Stored, not deflated: most papers are compressed already, and a stored ZIP streams at the store's
     speed and has a known length. So whatever breaks it off in the middle (an outage, a right that was
-    withdrawn) is seen by the receiver as a broken download and never as a short ZIP.
+    withdrawn) is seen by the receiver as a broken download and never as a short ZIP. What is known to be
+    missing or damaged is left out, and its list of digests says so.
     """
     members = list(_members(documents, folders, by))
     archive = ZipStream(compress_type=ZIP_STORED, sized=True)
     for member in members:
-        archive.add(_bytes_of_member(member, by), member.path, size=member.size_bytes)
-    archive.add("".join(f"{member.sha256}  {member.path}\n" for member in members), MANIFEST)
+        if not member.flaw:
+            archive.add(_bytes_of_member(member, by), member.path, size=member.size_bytes)
+    archive.add("".join(_manifest_line(member) for member in members), MANIFEST)
     let_go_of_database()
     response = StreamingHttpResponse(iter(archive), content_type="application/zip")
     for header, value in (
@@ -203,6 +229,13 @@ def zip_documents(documents: list[Document], folders: list[Folder], name: str, *
     return response
 
 
+def _manifest_line(member: Member) -> str:
+    """As sha256sum reads it; a line with a number sign is a remark to it."""
+    if member.flaw:
+        return f"# {_('left out')}, {VersionFlaw(member.flaw).label}: {member.path}\n"
+    return f"{member.sha256}  {member.path}\n"
+
+
 def _members(documents: list[Document], folders: list[Folder], by: Actor) -> Iterator[Member]:
     """Unique relative paths for everything chosen; names that clash by case are numbered."""
     taken: dict[str, set[str]] = {}
@@ -213,10 +246,12 @@ def _members(documents: list[Document], folders: list[Folder], by: Actor) -> Ite
         keys.add(name_key(chosen))
         return f"{directory}{chosen}"
 
+    chosen = Version.objects.filter(current_of__in=[document.pk for document in documents])
+    flaws = dict(chosen.exclude(flaw="").values_list("pk", "flaw"))
     for document in documents:
-        if document.current_version_id is not None:
-            path = place("", document.name)
-            yield Member(document.pk, document.current_version_id, path, document.size_bytes, document.sha256)
+        if (version_id := document.current_version_id) is not None:
+            path, flaw = place("", document.name), flaws.get(version_id, "")
+            yield Member(document.pk, version_id, path, document.size_bytes, document.sha256, flaw)
     for top in folders:
         paths = {top.pk: place("", top.name) + "/"}
         below = access.visible_folders(by).filter(path__contains=[top.pk]).exclude(pk=top.pk)
@@ -224,11 +259,11 @@ def _members(documents: list[Document], folders: list[Folder], by: Actor) -> Ite
             if folder.parent_id in paths:
                 paths[folder.pk] = place(paths[folder.parent_id], folder.name) + "/"
         rows = access.visible_documents(by).filter(folder__in=paths, current_version__isnull=False)
-        fields = ("pk", "current_version_id", "folder", "name", "size_bytes", "sha256")
-        for pk, version_id, place_id, name, size, digest in (
+        fields = ("pk", "current_version_id", "folder", "name", "size_bytes", "sha256", "current_version__flaw")
+        for pk, version_id, place_id, name, size, digest, flaw in (
             rows.order_by("folder", "name_key").values_list(*fields).iterator(1000)
         ):
-            yield Member(pk, version_id, place(paths[place_id], name), size, digest)
+            yield Member(pk, version_id, place(paths[place_id], name), size, digest, flaw)
 
 
 def _bytes_of_member(member: Member, by: Actor) -> Iterator[bytes]:
@@ -242,8 +277,13 @@ def _bytes_of_member(member: Member, by: Actor) -> Iterator[bytes]:
     audit.record_reading(audit.Verb.DOCUMENT_DOWNLOADED, version, by=by)
     let_go_of_database()
     digest = hashlib.sha256()
-    for chunk in _opened(version, Range(0, version.size_bytes)):
+    try:
+        chunks = _opened(version, Range(0, version.size_bytes))
+    except ContentFlawed as error:
+        raise MemberGone("a file of this ZIP has lost its content") from error
+    for chunk in chunks:
         digest.update(chunk)
         yield chunk
     if digest.hexdigest() != version.sha256:
+        note_flaw(version.pk, VersionFlaw.DAMAGED, by=Actor.system())
         raise StoreError(f"the bytes of version {version.pk} are not those that were stored")

@@ -1,24 +1,30 @@
 """What runs in the background: each bears repetition, and two at once."""
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.utils.timezone import now
 
-from accounts import quota
 from accounts.actors import Actor
-from accounts.models import Quota
+from accounts.models import Quota, User
 from documents import jobs, uploads
 from documents.actions.trash import purge_expired
 from documents.actions.versions import thin_versions as thin_old_versions
 from documents.hold import may_delete_objects
 from documents.jobs import job
-from documents.models import PendingDeletion, Upload, UploadState
-from documents.storage import KEY_PATTERN, StoreError, store
+from documents.models import PendingDeletion, UpkeepKind, UpkeepRun, Upload, UploadState
+from documents.storage import StoreError, store
+from documents.upkeep import alarm, repairs, sweeping
+from documents.upkeep.checking import check_vault
+from documents.upkeep.matching import named
+from documents.upkeep.rehashing import rehash
+from documents.upkeep.rounds import AlreadyUnderWay
 from docuvault.lib.failpoints import Failpoint, failpoint
 from sharing import audit
 from sharing.models import ReadingMark
@@ -26,7 +32,9 @@ from sharing.models import ReadingMark
 logger = logging.getLogger(__name__)
 
 BATCH = 200
-ORPHAN_AGE = timedelta(hours=24)
+# Of how many versions the check that is asked for in the administration reads the bytes.
+SHARE_CHECKED = 0.02
+KEEP_SWEEPS = timedelta(days=90)
 
 
 @job(attempts=8)
@@ -56,10 +64,10 @@ def purge_objects() -> None:
             )
             if not due:
                 return
-            named = _named([row.object_key for row in due])
+            needed = named([row.object_key for row in due])
             done, deleted = [], 0
             for row in due:
-                if row.object_key not in named:
+                if row.object_key not in needed:
                     failpoint(Failpoint.OBJECT_DELETING)
                     try:
                         store().delete(row.object_key)
@@ -91,59 +99,49 @@ def expire_uploads() -> None:
         pass
 
 
-NAMED_KEYS = """
-    SELECT object_key FROM versions WHERE object_key = ANY(%(keys)s)
-    UNION ALL SELECT object_key FROM upload_pieces WHERE object_key = ANY(%(keys)s)
-    UNION ALL SELECT object_key FROM uploads
-        WHERE object_key = ANY(%(keys)s) AND state IN ('receiving', 'finishing')
-"""
-
-
-def _named(keys: list[str]) -> set[str]:
-    """Which of these objects a row needs."""
-    with connection.cursor() as cursor:
-        cursor.execute(NAMED_KEYS, {"keys": keys})
-        return {row[0] for row in cursor.fetchall()}
+@job(waits_while_held=True)
+def sweep_objects() -> None:
+    """Objects that no row names, twice seen, are noted for deletion."""
+    _in_turn(sweeping.sweep)
 
 
 @job(waits_while_held=True)
-def sweep_objects() -> None:
-    """Note objects without a row for deletion, a day after they were written and a look later.
-
-    The note falls due after another hour; a row that names the key by then saves the object. What
-    has no key of our making is somebody else's and stays.
-    """
-    oldest = now() - ORPHAN_AGE
-    batch: list[str] = []
-    found = 0
-    for item in store().objects():
-        if item.modified_at < oldest and KEY_PATTERN.match(item.key):
-            batch.append(item.key)
-        if len(batch) == 1000:
-            found += _note_orphans(batch)
-            batch = []
-    found += _note_orphans(batch)
-    for key, upload_id, begun_at in store().list_multipart():
-        if begun_at < oldest and KEY_PATTERN.match(key):
-            store().abort_multipart(key, upload_id)
-            found += 1
-    if found:
-        with transaction.atomic():
-            audit.record(audit.Verb.STORAGE_SWEPT, by=Actor.job(), details={"count": found})
+def reconcile() -> None:
+    """Rows and objects compared both ways; versions without their bytes are marked."""
+    _in_turn(sweeping.reconcile)
 
 
-def _note_orphans(keys: list[str]) -> int:
-    if not keys:
-        return 0
-    noted = set(PendingDeletion.objects.filter(pk__in=keys).values_list("pk", flat=True))
-    known = _named(keys) | noted
-    orphans = [key for key in keys if key not in known]
-    PendingDeletion.objects.bulk_create(
-        [PendingDeletion(object_key=key, due_at=now() + timedelta(hours=1)) for key in orphans],
-        ignore_conflicts=True,
-    )
-    failpoint(Failpoint.ORPHANS_NOTED)
-    return len(orphans)
+def _in_turn(go: Callable[..., UpkeepRun]) -> None:
+    try:
+        go(by=Actor.job())
+    except AlreadyUnderWay:
+        logger.info("another round is under way: it does what this one would")
+
+
+@job()
+def rehash_objects(versions: int | None = None, size_bytes: int | None = None) -> None:
+    """Read a night's share of the stored bytes again, as long as a job may take; another one goes on with the rest."""
+    try:
+        seconds = settings.JOB_TIMEOUT_SECONDS / 2
+        run = rehash(by=Actor.job(), seconds=seconds, versions=versions, size_bytes=size_bytes)
+    except AlreadyUnderWay:
+        return
+    if run.details["left"]:
+        jobs.enqueue("documents.tasks.rehash_objects", run.details["left"], run.details["left_bytes"])
+
+
+@job()
+def check_whole_vault(asked_by: str = "", is_repair: bool = False) -> None:
+    """The whole check: by night, where bytes are left to `rehash_objects`, or as the admin who asked for it."""
+    person = User.objects.filter(pk=UUID(asked_by)).first() if asked_by else None
+    by = Actor.job(person) if asked_by else Actor.system()
+    check_vault(is_repair=is_repair, share=SHARE_CHECKED if asked_by else 0.0, by=by)
+
+
+@job()
+def alarm_admins() -> None:
+    """Tell the admins what is wrong with the store."""
+    alarm.alarm_admins()
 
 
 @job(waits_while_held=True)
@@ -164,25 +162,15 @@ def thin_versions() -> None:
 def recount_quotas() -> None:
     """Set every counter to what the rows say, and tell of each that had drifted."""
     for user_id in list(Quota.objects.values_list("pk", flat=True)):
-        with transaction.atomic():
-            used, reserved = quota.recount(user_id)
-            failpoint(Failpoint.QUOTA_RECOUNTING)
-            if used or reserved:
-                audit.record(
-                    audit.Verb.QUOTA_RECOUNTED,
-                    by=Actor.job(),
-                    target_kind="user",
-                    target_id=user_id,
-                    owner=user_id,
-                    details={"used_bytes": used, "reserved_bytes": reserved},
-                )
+        repairs.recount(user_id, by=Actor.job())
 
 
 @job(waits_while_held=True)
 def forget_old_rows() -> None:
-    """Remove rows that have done their work: finished jobs, ended uploads, dead sessions, old reading marks."""
+    """Remove rows that have done their work: of jobs, uploads, sessions, reading marks and hourly rounds."""
     jobs.forget_finished()
     Session.objects.filter(expire_date__lt=now()).delete()
     ended = [UploadState.DONE, UploadState.FAILED, UploadState.CANCELLED, UploadState.EXPIRED]
     Upload.objects.filter(state__in=ended, updated_at__lt=now() - jobs.KEEP_FINISHED).delete()
+    UpkeepRun.objects.filter(kind=UpkeepKind.SWEEP, started_at__lt=now() - KEEP_SWEEPS).delete()
     ReadingMark.objects.filter(at__lt=now() - timedelta(days=1)).delete()

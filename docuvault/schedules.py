@@ -28,7 +28,10 @@ RECURRING = (
     Recurring("documents.tasks.purge_old_trash", at_hour=2),
     Recurring("documents.tasks.thin_versions", at_hour=2),
     Recurring("documents.tasks.recount_quotas", at_hour=3),
+    Recurring("documents.tasks.reconcile", at_hour=3),
+    Recurring("documents.tasks.rehash_objects", at_hour=4),
     Recurring("documents.tasks.forget_old_rows", at_hour=4),
+    Recurring("documents.tasks.check_whole_vault", at_hour=5),
 )
 
 

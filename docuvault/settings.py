@@ -167,6 +167,12 @@ TRASH_DAYS = env.int("DOCUVAULT_TRASH_DAYS", default=30)
 # Of each document so many of the newest versions stay, and all of the last days; 0 keeps every version.
 VERSIONS_KEPT = env.int("DOCUVAULT_VERSIONS_KEPT", default=0)
 VERSIONS_KEPT_DAYS = env.int("DOCUVAULT_VERSIONS_KEPT_DAYS", default=30)
+# How long an object without a row is left alone, then watched; of all objects so large a share may go at once.
+SWEEP_GRACE_HOURS = env.float("DOCUVAULT_SWEEP_GRACE_HOURS", default=24.0)
+SWEEP_MAX_SHARE = env.float("DOCUVAULT_SWEEP_MAX_SHARE", default=0.05)
+# What is read again each night: a share of all versions, up to so many bytes.
+REHASH_SHARE = env.float("DOCUVAULT_REHASH_SHARE", default=0.034)
+REHASH_MAX_BYTES = env.int("DOCUVAULT_REHASH_MAX_BYTES", default=50 * 1024**3)
 MAX_FOLDER_DEPTH = env.int("DOCUVAULT_MAX_FOLDER_DEPTH", default=32)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000

@@ -19,7 +19,7 @@ from pytest_django.live_server_helper import LiveServer
 from accounts.actors import Actor
 from accounts.models import Quota, User
 from documents.models import Document, Version
-from documents.storage import ObjectStore, StoreUnavailable, store
+from documents.storage import ObjectStore, StoreUnavailable
 from documents.tests.making import put
 from sharing.models import AuditEvent
 
@@ -60,11 +60,6 @@ def test_a_store_that_is_away_is_a_plain_page_and_nothing_is_told(
     answer = get(client, paper, Accept="text/html")
     assert (answer.status_code, answer["Retry-After"]) == (503, "10")
     assert not AuditEvent.objects.filter(action="document_downloaded").exists()
-
-
-def test_an_object_that_is_gone_is_an_outage_and_no_empty_file(client: Client, paper: Document) -> None:
-    store().delete(paper.object_key)
-    assert get(client, paper, Accept="text/html").status_code == 503
 
 
 def test_a_store_that_dies_in_the_middle_breaks_off_an_answer_of_a_told_length(

@@ -12,7 +12,7 @@ from accounts.actors import Actor
 from accounts.models import User
 from documents.downloads import HARMLESS_TYPES, UnsatisfiableRange, parse_range, sent_type
 from documents.models import Document
-from documents.storage import ObjectStore, store
+from documents.storage import ObjectStore
 from documents.tests.making import put
 from sharing.models import AuditEvent, Share, ShareLevel
 
@@ -173,16 +173,6 @@ def test_a_reader_of_a_shared_paper_downloads_it_and_the_owner_can_know(
     assert (event.actor_id, event.owner_id) == (bob.pk, alice.pk)
     share.delete()
     assert client.get(address(document)).status_code == 404
-
-
-def test_a_stored_file_that_is_missing_is_an_outage_and_no_empty_file(
-    alice: User, alice_actor: Actor, client_for: ClientFor
-) -> None:
-    document = put("a", None, alice_actor, b"12345")
-    store().delete(document.object_key)
-    answer = client_for(alice).get(address(document), headers={"Accept": "text/html"})
-    assert answer.status_code == 503
-    assert answer.headers["Retry-After"]
 
 
 def test_a_store_that_breaks_off_cuts_the_answer_and_is_no_short_success(

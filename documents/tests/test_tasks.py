@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.utils.timezone import now
@@ -11,8 +11,7 @@ from accounts.actors import Actor
 from accounts.models import Quota, User
 from documents import jobs, tasks, uploads
 from documents.models import JobRun, PendingDeletion, Upload, UploadState
-from documents.storage import ObjectStore, StoredObject, StoreUnavailable, new_key, store
-from documents.tests.making import put
+from documents.storage import ObjectStore, StoreUnavailable, new_key, store
 from documents.uploads import PIECE_BYTES, staged
 from sharing.models import AuditEvent
 
@@ -76,35 +75,6 @@ def test_a_key_that_an_upload_under_way_names_is_not_deleted(alice_actor: Actor)
     uploads.cancel_upload(upload.pk, by=alice_actor)
     tasks.purge_objects()
     assert key not in objects()
-
-
-def test_a_sweep_leaves_what_is_young_named_or_not_of_our_making(
-    alice_actor: Actor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    document = put("a", None, alice_actor)
-    young, old, under_way = new_key(), new_key(), new_key()
-    uploads.begin_upload("b", 3, None, by=alice_actor, object_key=under_way)
-    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
-    listed = [
-        StoredObject(young, 1, now()),
-        *(StoredObject(key, 1, long_ago) for key in (old, under_way, document.object_key, "backup/of-the-admin.tar")),
-    ]
-    monkeypatch.setattr(ObjectStore, "objects", lambda self: iter(listed))
-    tasks.sweep_objects()
-    tasks.sweep_objects()
-    assert [row.object_key for row in PendingDeletion.objects.all()] == [old]
-    assert PendingDeletion.objects.get().due_at > now() + timedelta(minutes=50)
-    assert AuditEvent.objects.get(action="storage_swept").metadata["count"] == 1
-
-
-def test_multipart_uploads_left_by_the_dead_are_ended(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    key = new_key()
-    store().begin_multipart(key)
-    tasks.sweep_objects()
-    assert key in {name for name, _id, _at in store().list_multipart()}
-    monkeypatch.setattr(tasks, "ORPHAN_AGE", timedelta(seconds=-60))
-    tasks.sweep_objects()
-    assert key not in {name for name, _id, _at in store().list_multipart()}
 
 
 def test_everything_late_expires_however_much_it_is(

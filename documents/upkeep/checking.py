@@ -14,24 +14,26 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
+from documents.hold import is_held
 from documents.identity import check_bucket
-from documents.models import JobRun, UpkeepKind
+from documents.models import JobRun, StrayObject, UpkeepKind, VersionFlaw
 from documents.storage import KEY_PATTERN, StoredObject, store
 from documents.upkeep import leftovers, repairs, rows
+from documents.upkeep.figures import figures
 from documents.upkeep.findings import Report
 from documents.upkeep.matching import (
     SUSPECTS,
+    Lack,
     Seen,
+    Stray,
     VersionRow,
+    compared,
     is_still_there,
-    our_objects,
-    side_by_side,
     versions_by_key,
-    without_object,
-    without_row,
 )
 from documents.upkeep.rounds import only_one, round_of
 from documents.upkeep.soundness import note_flaw, note_whole, read_again
+from documents.upkeep.sweeping import most_that_may_go, note_strays
 from sharing import access
 
 Mend = Callable[[UUID], bool]
@@ -72,8 +74,8 @@ class Check:
     """One check under way."""
 
     def __init__(self, report: Report, share: float, grace: timedelta, by: Actor, step: Step) -> None:
-        self.report, self.share, self.by, self.step = report, share, by, step
-        self.oldest = now() - grace
+        self.report, self.share, self.grace, self.by, self.step = report, share, grace, by, step
+        self.begun_at = now()
         self.seen = Seen()
         self.bytes_read = self.read = 0
 
@@ -110,36 +112,23 @@ class Check:
     # --- Rows and objects -------------------------------------------------------------------------------
 
     def store(self) -> None:
-        report = self.report
-        lacking: list[VersionRow] = []
+        report, versions = self.report, 0
         strays: list[StoredObject] = []
-        versions = 0
-        for row, item in side_by_side(versions_by_key(), our_objects(self.seen)):
-            versions += row is not None
-            if row is None and item is not None:
-                strays.append(item)
-            elif row is not None and (item is None or item.size_bytes != row.size_bytes):
-                lacking.append(row)
-            elif row is not None and (row.flaw or random.random() < self.share):  # noqa: S311 (a sample)
-                self._read(row)
-            if len(lacking) == SUSPECTS:
-                lacking = self._lacking(lacking)
-            if len(strays) == SUSPECTS:
-                strays = self._strays(strays)
-            self.step(self.seen.objects)
-        self._lacking(lacking)
-        self._strays(strays)
+        for found in compared(versions_by_key(), self.seen, self.begun_at - self.grace, self.step):
+            if isinstance(found, Stray):
+                strays = self._stray(found.item, strays)
+                continue
+            versions += 1
+            if isinstance(found, Lack):
+                self._flawed(found.row, found.flaw)
+            elif found.row.flaw or random.random() < self.share:  # noqa: S311 (a sample)
+                self._read(found.row)
+        if report.is_repair:
+            note_strays(strays, self.begun_at)
+            self._condemn()
         self._parts()
-        report.figures.update(
-            objects=self.seen.objects,
-            object_bytes=self.seen.size_bytes,
-            foreign_objects=self.seen.foreign,
-            versions=versions,
-            read=self.read,
-            bytes_read=self.bytes_read,
-            strays=report.counts["I3"],
-        )
-        report.looked_at["I2"] = _("%(versions)d versions, the bytes of %(read)d of them") % report.figures
+        report.figures.update(**figures(self.seen), versions_seen=versions, read=self.read, bytes_read=self.bytes_read)
+        report.looked_at["I2"] = _("%(versions_seen)d versions, the bytes of %(read)d of them") % report.figures
         report.looked_at["I3"] = _("%(objects)d objects and the multipart uploads under way") % report.figures
         if self.seen.foreign:
             report.remarks.append(
@@ -153,35 +142,49 @@ class Check:
         self.read += 1
         self.bytes_read += reading.bytes_read
         if reading.flaw:
-            self._lacking([row], reading.flaw)
+            if is_still_there(row):
+                self._flawed(row, reading.flaw)
         elif row.flaw:
             is_repaired = self.report.is_repair and note_whole(row.id, by=self.by)
             self.report.add("I2", _("marked as flawed, and the bytes are whole"), row.id, is_repaired=is_repaired)
         elif self.report.is_repair:
             note_whole(row.id, by=self.by)
 
-    def _lacking(self, suspects: list[VersionRow], damage: str = "") -> list[VersionRow]:
-        """Look again, tell, and mark; answers what is left to look at: nothing."""
-        found: Iterable[tuple[VersionRow, str]] = without_object(suspects)
-        if damage:
-            found = [(row, damage) for row in suspects if is_still_there(row)]
-        for row, flaw in found:
-            if self.report.is_repair:
-                note_flaw(row.id, flaw, by=self.by)
-            what = _("the object is missing") if flaw == "missing" else _("the bytes are not those that were stored")
-            # A mark repairs no bytes: the breach stands until they are back or the version is gone.
-            self.report.add("I2", what, row.id)
+    def _flawed(self, row: VersionRow, flaw: str) -> None:
+        """Tell, and mark. A mark repairs no bytes: the breach stands until they are back or the version is gone."""
+        if self.report.is_repair:
+            note_flaw(row.id, flaw, by=self.by)
+        is_missing = flaw == VersionFlaw.MISSING
+        what = _("the object is missing") if is_missing else _("the bytes are not those that were stored")
+        self.report.add("I2", what, row.id)
+
+    def _stray(self, item: StoredObject, waiting: list[StoredObject]) -> list[StoredObject]:
+        """Tell, or, in a repair, keep for the end: how many may go is known only then."""
+        if not self.report.is_repair:
+            self.report.add("I3", _("an object without a row"), item.key)
+            return waiting
+        waiting.append(item)
+        if len(waiting) < SUSPECTS:
+            return waiting
+        note_strays(waiting, self.begun_at)
         return []
 
-    def _strays(self, suspects: list[StoredObject]) -> list[StoredObject]:
-        for item in without_row(suspects, self.oldest):
-            is_repaired = self.report.is_repair and repairs.condemn(item.key, item.size_bytes, by=self.by)
-            self.report.add("I3", _("an object without a row"), item.key, is_repaired=is_repaired)
-        return []
+    def _condemn(self) -> None:
+        strays = StrayObject.objects.filter(last_seen_at=self.begun_at).order_by("object_key")
+        is_too_much = strays.count() > most_that_may_go(self.seen.objects)
+        for key, size in list(strays.values_list("object_key", "size_bytes")):
+            is_repaired = not is_too_much and repairs.condemn(key, size, by=self.by)
+            self.report.add("I3", _("an object without a row"), key, is_repaired=is_repaired)
+        if is_too_much:
+            self.report.remarks.append(
+                _("So many objects without a row are too many to be true. None is deleted: look at the bucket first.")
+            )
+        elif is_held():
+            self.report.remarks.append(_("This is a restored copy that is held: no object is deleted."))
 
     def _parts(self) -> None:
         for key, upload_id, begun_at in list(store().list_multipart()):
-            if begun_at < self.oldest and KEY_PATTERN.match(key):
+            if begun_at < self.begun_at - self.grace and KEY_PATTERN.match(key):
                 is_repaired = self.report.is_repair and repairs.end_multipart(key, upload_id, by=self.by)
                 self.report.add("I3", _("an old multipart upload"), key, is_repaired=is_repaired)
 

@@ -4,11 +4,10 @@ The rows are one snapshot, taken before the listing begins, and people go on wri
 match is only suspected: it is asked for again, in the database and in the store, before it is told.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -16,7 +15,6 @@ from django.db import connection
 from documents.models import Version, VersionFlaw
 from documents.storage import KEY_PATTERN, ObjectMissing, StoredObject, StoreError, store
 
-Item = TypeVar("Item")
 FETCHED = 2_000
 SUSPECTS = 500
 
@@ -96,36 +94,62 @@ def side_by_side(
             row, item = next(rows, None), next(objects, None)
 
 
-def in_batches(items: Iterable[Item], size: int = SUSPECTS) -> Iterator[list[Item]]:
-    items = iter(items)
-    while batch := list(islice(items, size)):
-        yield batch
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A version whose object is there, of its size."""
+
+    row: VersionRow
 
 
-def named(keys: Sequence[str]) -> set[str]:
-    """Which of these objects a row needs."""
-    return _keys(NAMED, keys)
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """A version whose object is missing, or of another size."""
+
+    row: VersionRow
+    flaw: VersionFlaw
 
 
-def without_row(items: Sequence[StoredObject], older_than: datetime) -> list[StoredObject]:
-    """Which of these old objects no row names now, not even one that notes them for deletion."""
-    keys = [item.key for item in items if item.modified_at < older_than]
-    known = _keys(f"{NAMED} UNION ALL {NOTED}", keys) if keys else set()
-    return [item for item in items if item.modified_at < older_than and item.key not in known]
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """An old object that no row names, not even one that notes it for deletion."""
+
+    item: StoredObject
 
 
-def _keys(statement: str, keys: Sequence[str]) -> set[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, {"keys": list(keys)})
-        return {row[0] for row in cursor.fetchall()}
+def compared(
+    rows: Iterator[VersionRow], seen: Seen, older_than: datetime, step: Callable[[int], None] = lambda objects: None
+) -> Iterator[Match | Lack | Stray]:
+    """Every version and every object, once each; what seems wrong has been asked for again.
+
+    Without `rows` every object is asked for in the database, and no version is looked at. Raises StoreError.
+    """
+    lacking: list[VersionRow] = []
+    unmatched: list[StoredObject] = []
+    for row, item in side_by_side(rows, our_objects(seen)):
+        if row is None:
+            assert item is not None
+            unmatched += [item] if item.modified_at < older_than else []
+        elif item is not None and item.size_bytes == row.size_bytes:
+            yield Match(row)
+        else:
+            lacking.append(row)
+        if len(lacking) == SUSPECTS:
+            yield from _without_object(lacking)
+            lacking = []
+        if len(unmatched) == SUSPECTS:
+            yield from _without_row(unmatched)
+            unmatched = []
+            step(seen.objects)
+    yield from _without_object(lacking)
+    yield from _without_row(unmatched)
 
 
-def is_still_there(row: VersionRow) -> bool:
-    """Whether the version exists now, with this object."""
-    return Version.objects.filter(pk=row.id, object_key=row.key).exists()
+def _without_row(items: Sequence[StoredObject]) -> Iterator[Stray]:
+    known = _keys(f"{NAMED} UNION ALL {NOTED}", [item.key for item in items]) if items else set()
+    return (Stray(item) for item in items if item.key not in known)
 
 
-def without_object(rows: Sequence[VersionRow]) -> Iterator[tuple[VersionRow, VersionFlaw]]:
+def _without_object(rows: Sequence[VersionRow]) -> Iterator[Lack]:
     """Which of these versions are still there, and lack their object or have one of another size."""
     there = dict(Version.objects.filter(pk__in=[row.id for row in rows]).values_list("pk", "object_key"))
     for row in rows:
@@ -134,7 +158,23 @@ def without_object(rows: Sequence[VersionRow]) -> Iterator[tuple[VersionRow, Ver
         try:
             found = store().head(row.key)
         except ObjectMissing:
-            yield row, VersionFlaw.MISSING
+            yield Lack(row, VersionFlaw.MISSING)
         else:
             if found.size_bytes != row.size_bytes:
-                yield row, VersionFlaw.DAMAGED
+                yield Lack(row, VersionFlaw.DAMAGED)
+
+
+def is_still_there(row: VersionRow) -> bool:
+    """Whether the version exists now, with this object."""
+    return Version.objects.filter(pk=row.id, object_key=row.key).exists()
+
+
+def named(keys: Sequence[str]) -> set[str]:
+    """Which of these objects a row needs."""
+    return _keys(NAMED, keys)
+
+
+def _keys(statement: str, keys: Sequence[str]) -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"keys": list(keys)})
+        return {row[0] for row in cursor.fetchall()}

@@ -9,7 +9,8 @@ from django.utils.timezone import now
 from documents.hold import address_of_owner
 from documents.models import UpkeepKind, UpkeepRun
 
-ROUND_LOCK = 0x646F6376_6B757003
+# Reading again may go on beside the others, which take turns.
+ROUND_LOCK, REHASH_LOCK = 0x646F6376_6B757003, 0x646F6376_6B757004
 
 
 class AlreadyUnderWay(Exception):
@@ -17,13 +18,14 @@ class AlreadyUnderWay(Exception):
 
 
 @contextmanager
-def only_one() -> Iterator[None]:
-    """Nobody else sweeps, compares with marks or repairs meanwhile. Raises AlreadyUnderWay.
+def only_one(kind: UpkeepKind | None = None) -> Iterator[None]:
+    """Nobody else sweeps, compares or repairs meanwhile, or reads again. Raises AlreadyUnderWay.
 
     A lock of a session of its own: a round that dies lets go at once, and none holds a transaction open.
     """
+    lock = REHASH_LOCK if kind == UpkeepKind.REHASH else ROUND_LOCK
     with psycopg.connect(**address_of_owner(), autocommit=True, connect_timeout=5) as session:
-        answer = session.execute("SELECT pg_try_advisory_lock(%s)", [ROUND_LOCK]).fetchone()
+        answer = session.execute("SELECT pg_try_advisory_lock(%s)", [lock]).fetchone()
         if answer is None or not answer[0]:
             raise AlreadyUnderWay
         yield

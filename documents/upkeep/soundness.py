@@ -14,6 +14,7 @@ from django.utils.timezone import now
 from accounts.actors import Actor
 from documents.models import Version, VersionFlaw
 from documents.storage import ObjectMissing, store
+from documents.upkeep.alarm import ask_for_alarm
 from sharing import audit
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ def note_flaw(version_id: UUID, flaw: str, *, by: Actor) -> bool:
         version.flaw = flaw
         version.save(update_fields=["flaw"])
         _tell(audit.Verb.FLAW_FOUND, version, by, {"reason": flaw})
+        ask_for_alarm()
     logger.error("version %s: content %s", version_id, flaw)
     return True
 

@@ -1,17 +1,38 @@
-"""The door out: one document's bytes."""
+"""The door out: one document's bytes, or the page that says why there are none."""
 
 from uuid import UUID
 
-from django.http import HttpResponseBase
+from django.http import HttpResponseBase, JsonResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.middleware import PersonRequest
-from documents.downloads import stream_document
+from documents.downloads import ContentFlawed, stream_document
+from documents.models import Document, Version
 from sharing import access
+
+GONE = 410
 
 
 @require_safe
 def download_document(request: PersonRequest, document_id: UUID) -> HttpResponseBase:
     """The current version, with ranges."""
     document = access.fetch_document(request.actor, document_id)
-    return stream_document(request, document, by=request.actor)
+    return bytes_or_why_not(request, document)
+
+
+def bytes_or_why_not(request: PersonRequest, document: Document, version: Version | None = None) -> HttpResponseBase:
+    """The bytes; 410 with an explanation where they are missing or damaged.
+
+    `?damaged=yes` gives damaged bytes as they are, to somebody who has read the warning.
+    """
+    takes_damaged = request.GET.get("damaged") == "yes"
+    try:
+        return stream_document(request, document, version, by=request.actor, takes_damaged=takes_damaged)
+    except ContentFlawed as error:
+        if "text/html" in request.headers.get("Accept", ""):
+            context = {"item": document, "version": error.version, "flaw": error.flaw, "address": request.path}
+            return render(request, "documents/content_gone.html", context, status=GONE)
+        message = _("The content of this document is missing or damaged. Please tell an admin.")
+        return JsonResponse({"message": message, "flaw": error.flaw}, status=GONE)
