@@ -90,7 +90,7 @@ def test_f14_the_page_of_the_document_warns_and_goes_on_working(
 
 
 def test_the_page_says_when_the_bytes_were_last_read_and_matched(client: Client, paper: Document) -> None:
-    assert "Not yet since they arrived" in page(client, paper)
+    assert "not yet since they arrived" in page(client, paper)
     assert note_whole(paper.current_version_id, by=Actor.system()) is False  # type: ignore[arg-type]
     Version.objects.update(checked_at=now() - timedelta(hours=5))
     text = page(client, paper)

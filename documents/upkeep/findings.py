@@ -79,13 +79,17 @@ class Breach:
 
 @dataclass
 class Report:
-    """All of one check. `breaches` keeps the first of each invariant, `counts` and `mended` count all."""
+    """All of one check. `breaches` keeps the first of each invariant, `counts` and `mended` count all.
+
+    `unproven`: why an invariant without a breach is still not known to hold.
+    """
 
     is_repair: bool = False
     breaches: list[Breach] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     mended: Counter[str] = field(default_factory=Counter)
     looked_at: dict[str, str] = field(default_factory=dict)
+    unproven: dict[str, str] = field(default_factory=dict)
     figures: dict[str, int] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
@@ -107,7 +111,7 @@ class Report:
         """What was found, and what was or would be done about it, in a few words."""
         count, mended = self.counts[invariant.id], self.mended[invariant.id]
         if not count:
-            return _("holds") if self.looked_at.get(invariant.id) else _("not looked at")
+            return self.unproven.get(invariant.id) or _("holds")
         words = {"count": count, "mended": mended, "remedy": invariant.remedy}
         if self.is_repair:
             return _("%(count)d breaches, %(mended)d repaired") % words
@@ -121,6 +125,7 @@ class Report:
             "invariants": {
                 item.id: {
                     "looked_at": self.looked_at.get(item.id, ""),
+                    "unproven": self.unproven.get(item.id, ""),
                     "breaches": self.counts[item.id],
                     "repaired": self.mended[item.id],
                 }

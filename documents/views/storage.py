@@ -48,6 +48,7 @@ def storage(request: HttpRequest) -> HttpResponse:
         "pending_count": PendingDeletion.objects.count(),
         "overdue_count": PendingDeletion.objects.filter(due_at__lt=now(), attempts__gt=0).count(),
         "failed": JobRun.objects.filter(state=JobState.FAILED).order_by("-created_at")[:ROWS],
+        "failed_count": JobRun.objects.filter(state=JobState.FAILED).count(),
         "uploads": Upload.objects.filter(state__in=LIVE_UPLOAD_STATES).count(),
         "under_way": under_way(),
         "days": days,
