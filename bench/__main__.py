@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import lists, transfer
+from bench import lists, reconcile, transfer
 from bench.report import Row, print_table
 from bench.vault import RunningVault, running_vault
 
+PARTS = ["lists", "transfer", "reconcile"]
 IDLE_LIMIT_MB, AFTER_LIMIT_MB, READY_LIMIT = 700, 1_100, 6.0
 
 
@@ -38,11 +39,13 @@ def measured(parts: list[str]) -> Iterator[Row]:
                 yield from transfer.rows(vault)
             time.sleep(5)
             yield memory_row(vault, "after the bench", AFTER_LIMIT_MB)
+        if "reconcile" in parts:
+            yield from reconcile.rows(Path(folder) / "store")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", default=["lists", "transfer"], help="lists, transfer")
+    parser.add_argument("parts", nargs="*", default=PARTS, help=", ".join(PARTS))
     parts = parser.parse_args().parts
     print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; figures are p50 / p95")
     rows = []

@@ -10,7 +10,7 @@ from django.db.models.functions import TruncDate
 from django.utils.timezone import localdate
 
 from accounts.models import Quota, User
-from documents.models import Document, JobRun, JobState, Upload, UploadState
+from documents.models import Document, JobRun, JobState, Upload, UploadState, Version
 
 register = template.Library()
 DAYS = 30
@@ -56,6 +56,7 @@ def vault_numbers() -> dict[str, Any]:
         "failed": JobRun.objects.filter(state=JobState.FAILED).count(),
         "waiting": JobRun.objects.filter(state__in=[JobState.WAITING, JobState.RUNNING]).count(),
         "uploads": Upload.objects.filter(state__in=[UploadState.RECEIVING, UploadState.FINISHING]).count(),
+        "flawed": Version.objects.exclude(flaw="").count(),
         "days": days,
         "added": sum(per_day.values()),
     }

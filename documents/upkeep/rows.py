@@ -194,16 +194,15 @@ def differing_answers() -> Iterator[Finding]:
         actor = Actor.for_user(person)
         sample = _by_chance(access.visible_documents(actor), SAMPLED_DOCUMENTS)
         sample += _by_chance(Document.objects.live(), SAMPLED_DOCUMENTS)
-        ids = [row.pk for row in sample]
+        single = {row.pk: access.level_on_document(actor, row) or 0 for row in sample}
         for level in access.Level:
-            listed = set(access.visible_documents(actor, level).filter(pk__in=ids).values_list("pk", flat=True))
-            for document in sample:
-                single = access.level_on_document(actor, document)
-                if (single is not None and single >= level) != (document.pk in listed):
+            listed = set(access.visible_documents(actor, level).filter(pk__in=single).values_list("pk", flat=True))
+            for key, reached in single.items():
+                if (reached >= level) != (key in listed):
                     yield (
                         _("list and single answer differ on whether person %(person)s may %(level)s")
                         % {"person": person.pk, "level": level.name.lower()},
-                        document.pk,
+                        key,
                     )
 
 
