@@ -486,6 +486,7 @@ def test_i10_old_temporary_files_are_found_and_removed_when_nobody_can_be_writin
     report = check(is_repair=True)
     assert {Path(breach.target) for breach in report.breaches if breach.is_repaired} == old
     assert {path for path in ages if path.exists()} == ages.keys() - old
+    assert AuditEvent.objects.filter(action="vault_repaired", target_kind="file").count() == 3
 
 
 def test_i11_is_said_to_be_for_tests(busy: Document) -> None:

@@ -1,8 +1,11 @@
 """Sweeping, comparing, reading again: what nobody names goes in the end, what is lost is told, two at once are safe."""
 
 import io
+import os
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -186,6 +189,22 @@ def test_multipart_uploads_left_by_the_dead_are_ended(bucket: Bucket, db: None, 
     settings.SWEEP_GRACE_HOURS = -1 / 60
     sweep(by=BY)
     assert key not in {name for name, _id, _at in store().list_multipart()}
+
+
+def test_the_nightly_comparison_removes_what_the_store_left_of_puts_that_broke_off(
+    bucket: Bucket, alice_actor: Actor, tmp_path: Path, settings: Any
+) -> None:
+    put("a", None, alice_actor)
+    settings.STORE_ROOT = str(tmp_path)
+    folder = tmp_path / settings.S3_BUCKET / "ab"
+    folder.mkdir(parents=True)
+    for name, days in ((".rclone_temp_put_old", 2), (".rclone_temp_put_young", 0)):
+        (folder / name).write_bytes(b"half")
+        os.utime(folder / name, (time.time() - days * 86400 - 60,) * 2)
+    sweep(by=BY)
+    assert len(list(folder.iterdir())) == 2
+    assert reconcile(by=BY).details["files"] == 1
+    assert [path.name for path in folder.iterdir()] == [".rclone_temp_put_young"]
 
 
 def test_a_store_that_lists_out_of_order_ends_the_round_before_anything_is_done(

@@ -208,7 +208,7 @@ class Check:
     def files(self, canaries: Sequence[str]) -> None:
         report = self.report
         for path, age in leftovers.old_files():
-            is_repaired = report.is_repair and leftovers.remove(path, age)
+            is_repaired = report.is_repair and leftovers.remove(path, age, by=self.by)
             what = _("a temporary file is %(hours)d hours old") % {"hours": age // 3600}
             report.add("I10", what, path, is_repaired=is_repaired)
         report.looked_at["I10"] = _("temporary files of the vault and of the embedded store")

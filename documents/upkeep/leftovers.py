@@ -10,8 +10,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from django.conf import settings
+from django.db import transaction
 
+from accounts.actors import Actor
 from documents.upkeep.matching import rows_of
+from sharing import audit
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +55,7 @@ def _is_ours(entry: "os.DirEntry[str]") -> bool:
         return False
 
 
-def remove(path: Path, age: int) -> bool:
+def remove(path: Path, age: int, *, by: Actor) -> bool:
     """Remove a temporary file that nobody writes any more; answers whether it is gone."""
     if age <= REMOVABLE_SECONDS:
         return False
@@ -61,6 +64,8 @@ def remove(path: Path, age: int) -> bool:
     except OSError as error:
         logger.warning("the temporary file %s cannot be removed: %s", path.name, error)
         return False
+    with transaction.atomic():
+        audit.record(audit.Verb.VAULT_REPAIRED, by=by, target_kind="file", target_name=path.name)
     return True
 
 

@@ -17,7 +17,7 @@ from documents.hold import is_held
 from documents.identity import check_bucket
 from documents.models import StrayObject, UpkeepKind, UpkeepRun
 from documents.storage import KEY_PATTERN, StoredObject, store
-from documents.upkeep import repairs
+from documents.upkeep import leftovers, repairs
 from documents.upkeep.alarm import ask_for_alarm
 from documents.upkeep.figures import figures
 from documents.upkeep.matching import SUSPECTS, Lack, Match, Seen, Stray, compared, versions_by_key
@@ -73,6 +73,8 @@ def _round(kind: UpkeepKind, by: Actor) -> UpkeepRun:
         if condemned or parts:
             with transaction.atomic():
                 audit.record(audit.Verb.STORAGE_SWEPT, by=by, details={"count": condemned + parts})
+        if kind == UpkeepKind.RECONCILE:
+            counts["files"] = sum(leftovers.remove(path, age, by=by) for path, age in leftovers.old_files())
         run.objects_seen = seen.objects
         run.repaired = condemned + parts + counts["flaws_gone"]
         run.details = {**counts, **figures(seen), "condemned": condemned, "parts": parts, "stopped": int(is_stopped)}
