@@ -506,7 +506,9 @@ HIDING_PLACES: dict[str, Callable[[], object]] = {
     "rounds": lambda: UpkeepRun.objects.create(kind="sweep", failure=CANARY),
     "pending deletions": lambda: PendingDeletion.objects.create(object_key="k", last_error=CANARY),
     "the queue": lambda: async_task("documents.jobs.run", CANARY),
-    "a mail": lambda: (settings.MAIL_DIR / "canary.eml").write_text(f"Subject: x\n\n{CANARY}\n"),
+    "a mail": lambda: (settings.MAIL_DIR / "canary.eml").write_text(
+        f"Subject: x\nContent-Transfer-Encoding: quoted-printable\n\n{CANARY[:5]}=\n{CANARY[5:]}\n"
+    ),
 }
 
 

@@ -7,10 +7,13 @@ import time
 import zlib
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator, Sequence
+from email import message_from_bytes
 from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.actors import Actor
 from documents.upkeep.matching import rows_of
@@ -71,17 +74,21 @@ def remove(path: Path, age: int, *, by: Actor) -> bool:
 
 # --- Secrets -------------------------------------------------------------------------------------------------
 
+QUEUE = gettext_lazy("the queue")
 PLACES = (
     (
-        "the trail",
+        gettext_lazy("the trail"),
         "SELECT id::text, concat_ws(' ', actor_name, target_name, target_id, request_id, details) FROM audit_log",
     ),
-    ("jobs", "SELECT id::text, concat_ws(' ', arguments, last_error) FROM job_runs"),
-    ("uploads", "SELECT id::text, concat_ws(' ', failure, multipart_id) FROM uploads"),
-    ("rounds of upkeep", "SELECT id::text, concat_ws(' ', failure, details) FROM upkeep_runs"),
-    ("pending deletions", "SELECT object_key, last_error FROM pending_deletions"),
-    ("ended tasks of the queue", "SELECT id, concat_ws(' ', name, func, args, kwargs, result) FROM django_q_task"),
-    ("the queue", "SELECT id::text, payload FROM django_q_ormq"),
+    (gettext_lazy("jobs"), "SELECT id::text, concat_ws(' ', arguments, last_error) FROM job_runs"),
+    (gettext_lazy("uploads"), "SELECT id::text, concat_ws(' ', failure, multipart_id) FROM uploads"),
+    (gettext_lazy("rounds of upkeep"), "SELECT id::text, concat_ws(' ', failure, details) FROM upkeep_runs"),
+    (gettext_lazy("pending deletions"), "SELECT object_key, last_error FROM pending_deletions"),
+    (
+        gettext_lazy("ended tasks of the queue"),
+        "SELECT id, concat_ws(' ', name, func, args, kwargs, result) FROM django_q_task",
+    ),
+    (QUEUE, "SELECT id::text, payload FROM django_q_ormq"),
 )
 
 
@@ -90,17 +97,24 @@ def canaries_found(canaries: Sequence[str]) -> Iterator[tuple[str, str]]:
     wanted = [(number, canary) for number, canary in enumerate(canaries, 1) if canary]
     for place, statement in PLACES:
         for key, text in rows_of(statement):
-            plain = f"{text or ''} {_unpacked(text or '') if place == 'the queue' else ''}"
+            plain = f"{text or ''} {_unpacked(text or '') if place is QUEUE else ''}"
             for number, canary in wanted:
                 if canary in plain:
-                    yield f"secret {number} stands in {place}", key
+                    yield _("secret %(number)d stands in %(place)s") % {"number": number, "place": place}, key
     if settings.MAIL_DIR.is_dir():
         for path in settings.MAIL_DIR.rglob("*"):
             if path.is_file() and path.stat().st_size < LARGEST_MAIL:
-                text = path.read_text("utf-8", "replace")
+                text = _read_mail(path)
                 for number, canary in wanted:
                     if canary in text:
-                        yield f"secret {number} stands in a mail", path.name
+                        yield _("secret %(number)d stands in a mail") % {"number": number}, path.name
+
+
+def _read_mail(path: Path) -> str:
+    """A mail as it lies there, and its text as a reader sees it."""
+    raw = path.read_bytes()
+    bodies = [part.get_payload(decode=True) for part in message_from_bytes(raw).walk()]
+    return b" ".join([raw, *(body for body in bodies if isinstance(body, bytes))]).decode("utf-8", "replace")
 
 
 def _unpacked(payload: str) -> str:

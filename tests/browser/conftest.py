@@ -81,7 +81,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "DOCUVAULT_DATA": str(folder),
         "DOCUVAULT_STATIC_ROOT": str(folder / "static"),
         "DOCUVAULT_BASE_URL": f"http://localhost:{port}",
-        "DOCUVAULT_DB_POOL_SIZE": "10",
         "DOCUVAULT_ADMIN_EMAIL": "ada@vault.test",
         "DOCUVAULT_ADMIN_PASSWORD": PASSWORD,
         "DOCUVAULT_WORKERS": "1",
@@ -91,10 +90,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     made.manage("prepare")
     log = (folder / "site.log").open("wb")
     processes = [
-        subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=log, stderr=log, start_new_session=True)
-        for command in (
-            web_command("127.0.0.1", port),
-            [sys.executable, "manage.py", "qcluster"],
+        subprocess.Popen(command, cwd=CHECKOUT, env=own, stdout=log, stderr=log, start_new_session=True)
+        for command, own in (
+            (web_command("127.0.0.1", port), {**environment, "DOCUVAULT_DB_POOL_SIZE": "10"}),
+            # A pool does not outlive the fork by which the cluster makes its processes.
+            ([sys.executable, "manage.py", "qcluster"], environment),
         )
     ]
     try:
@@ -178,6 +178,8 @@ class Visitor:
     def check_access(self) -> None:
         """axe finds nothing on the page as it stands. Evaluated by the debugger, so the page's policy holds."""
         before = len(self.watch.problems)
+        # What is fading in has not its own colours yet.
+        self.page.evaluate("() => Promise.allSettled(document.getAnimations().map(one => one.finished))")
         self.page.evaluate(AXE.read_text())
         found = self.page.evaluate(
             "() => axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map("
