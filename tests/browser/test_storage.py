@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, ViewportSize, expect
 
 from tests.browser.conftest import Site, Visitor, Watch, make_person
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(240)]
-SIZES = ({"width": 1280, "height": 900}, {"width": 390, "height": 844})
+SIZES: tuple[ViewportSize, ...] = ({"width": 1280, "height": 900}, {"width": 390, "height": 844})
 LOSE = """
 from documents.models import Document
 from documents.storage import store
