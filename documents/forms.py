@@ -23,3 +23,9 @@ class TopicForm(NameForm):
     """A topic's name and colour."""
 
     colour = forms.ChoiceField(label=_("Colour"), choices=TopicColour.choices, initial=TopicColour.SLATE)
+
+
+class VersionNoteForm(forms.Form):
+    """What a version is about."""
+
+    note = forms.CharField(label=_("Note"), max_length=500, required=False)

@@ -247,13 +247,14 @@ class ObjectStore:
             return
 
     def objects(self, prefix: str = "", after: str = "") -> Iterator[StoredObject]:
-        """All objects in key order, a thousand per request."""
+        """All objects in key order, a thousand per request, without the mark of whose bucket it is."""
         token: dict[str, str] = {"StartAfter": after} if after else {}
         while True:
             with _told_in_our_words():
                 page = self._client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, **token)
             for item in page.get("Contents", []):
-                yield StoredObject(item["Key"], int(item["Size"]), item["LastModified"])
+                if item["Key"] != IDENTITY_KEY:
+                    yield StoredObject(item["Key"], int(item["Size"]), item["LastModified"])
             if not page.get("IsTruncated"):
                 return
             token = {"ContinuationToken": page["NextContinuationToken"]}

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from documents.views import documents, downloads, files, find, selection, space, topics, trash, uploads
+from documents.views import documents, downloads, files, find, selection, space, topics, trash, uploads, versions
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", files.home, name="home"),
@@ -21,6 +21,22 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("documents/<uuid:document_id>/topics/", documents.document_topics, name="document_topics"),
     path("documents/<uuid:document_id>/star/", documents.star_document, name="star_document"),
     path("documents/<uuid:document_id>/download/", downloads.download_document, name="download_document"),
+    path(
+        "documents/<uuid:document_id>/versions/<uuid:version_id>/download/",
+        versions.download_version,
+        name="download_version",
+    ),
+    path("documents/<uuid:document_id>/versions/<uuid:version_id>/note/", versions.note_version, name="note_version"),
+    path(
+        "documents/<uuid:document_id>/versions/<uuid:version_id>/promote/",
+        versions.promote_version,
+        name="promote_version",
+    ),
+    path(
+        "documents/<uuid:document_id>/versions/<uuid:version_id>/delete/",
+        versions.delete_version,
+        name="delete_version",
+    ),
     path("selection/", selection.selection, name="selection"),
     path("recent/", find.recent, name="recent"),
     path("starred/", find.starred, name="starred"),
@@ -38,6 +54,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("space/", space.space, name="space"),
     path("space/bar/", space.quota, name="quota"),
     path("uploads/", uploads.create_upload, name="uploads"),
+    path("uploads/foresee/", versions.foresee_uploads, name="foresee_uploads"),
+    path("uploads/twins/", versions.twins, name="twins"),
     path("uploads/<uuid:upload_id>/", uploads.upload, name="upload"),
     path("add/", uploads.add_files, name="add_files"),
     path("add/<str:ticket>/", uploads.add_files_with_ticket, name="add_files_with_ticket"),

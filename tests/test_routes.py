@@ -59,6 +59,9 @@ def world(alice: User, bob: User, charlie: User, admin_person: User, client_for:
     folder = make_folder(f"{CANARY}-folder", None, by=by)
     Share.objects.create(folder=folder, recipient=bob, shared_by=alice, level=Level.VIEW)
     document = put(f"{CANARY}-document.txt", folder, by)
+    older = document.versions.get()
+    store_stream(document.name, iter([b"again"]), None, size_bound=5, by=by, replaces=document)
+    document.refresh_from_db()
     topic = make_topic(f"{CANARY}-topic", "green", by=by)
     entry = trash_document(put(f"{CANARY}-trash.txt", None, by), by=by)
     upload = uploads.begin_upload(f"{CANARY}-upload.txt", 10, folder, by=by)
@@ -73,6 +76,7 @@ def world(alice: User, bob: User, charlie: User, admin_person: User, client_for:
     values = {
         "folder_id": str(folder.pk),
         "document_id": str(document.pk),
+        "version_id": str(older.pk),
         "topic_id": str(topic.pk),
         "entry_id": str(entry.pk),
         "upload_id": str(upload.pk),
@@ -117,12 +121,15 @@ def body(route: str, world: World) -> dict[str, str]:
     known = {
         "/folders/new/": {"name": "New", "parent": folder},
         "/selection/": {"action": "trash", "document": document},
+        "/uploads/foresee/": {"folder": folder, "files": '[["a.txt", 1]]'},
         "/topics/new/": {"name": "New", "colour": "red"},
     }
     if route in known:
         return known[route]
     if route.endswith(("/rename/", "topic_id>/change/")):
         return {"name": "Renamed", "colour": "red"}
+    if route.endswith("/note/"):
+        return {"note": "the draft"}
     if route.endswith("/move/"):
         return {"to": ""}
     return {}
@@ -231,7 +238,7 @@ def test_those_who_may_not_know_learn_nothing_and_change_nothing(world: World) -
 
 def test_what_is_not_there_and_what_is_not_yours_look_the_same(world: World) -> None:
     absent = "00000000-0000-4000-8000-000000000000"
-    ids = ("folder_id", "document_id", "topic_id", "entry_id", "upload_id")
+    ids = ("folder_id", "document_id", "version_id", "topic_id", "entry_id", "upload_id")
     nothing = {**world.values, **dict.fromkeys(ids, absent)}
     for route in routes():
         if "_id>" not in route or route.startswith("/admin/"):

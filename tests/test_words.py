@@ -110,8 +110,14 @@ def test_no_sentence_of_a_page_escapes_translation(zoe: User, client_for: Client
     topic = make_topic("Zztopic", "green", by=by)
     tag_documents([document], topic, by=by)
     entry = trash_document(put("zzold.zzz", by), by=by)
+    version = document.versions.get()
+    twin = put("zztwin.zzz", by, folder)
     client = client_for(zoe)
     addresses = [
+        *(reverse(name, args=[document.pk, version.pk]) for name in ("note_version", "delete_version")),
+        reverse("twins") + f"?document={twin.pk}",
+        reverse("twins"),
+        reverse("add_files") + f"?document={document.pk}",
         reverse("files"),
         reverse("files") + "?view=tiles",
         reverse("folder", args=[folder.pk]),
@@ -142,6 +148,12 @@ def test_no_sentence_of_a_page_escapes_translation(zoe: User, client_for: Client
     for address in addresses:
         if found := unwrapped(client.get(address).content.decode()):
             wrong[address] = found
+    asked = {"files": '[["zzfolder/zzpaper.zzz", 5], ["zznew/zza.zzz", 999999999999]]'}
+    wrong |= (
+        {"foresee": found}
+        if (found := unwrapped(client.post(reverse("foresee_uploads"), asked).content.decode()))
+        else {}
+    )
     assert wrong == {}
 
 

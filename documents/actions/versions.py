@@ -17,8 +17,9 @@ from accounts import quota
 from accounts.actors import Actor
 from documents import jobs
 from documents.actions.errors import Refused
+from documents.actions.trash import restore
 from documents.locks import lock_vault
-from documents.models import Document, PendingDeletion, Version
+from documents.models import Document, EntryKind, PendingDeletion, Version
 from documents.uploads.filing import make_current, next_number
 from sharing import access, audit
 from sharing.access import Level
@@ -165,20 +166,43 @@ def drop_twin(document: Document, other: Document, *, by: Actor) -> None:
     """
     lock_vault(document.user_id)
     rows = {row.pk: row for row in access.fetch_documents(by, [document.pk, other.pk], Level.OWN)}
-    document, other = rows[document.pk], rows[other.pk]
-    has_same = other.versions.filter(sha256=document.sha256, size_bytes=document.size_bytes, flaw="").exists()
-    if document.pk == other.pk or document.versions.count() != 1 or not has_same:
+    _drop(rows[document.pk], rows[other.pk], by)
+
+
+@transaction.atomic
+def restore_instead(document: Document, other: Document, *, by: Actor) -> None:
+    """Bring a document back from the trash in place of one that has just been added with the same bytes.
+
+    Raises NotVisible where the bytes are not (or no longer) the same, or it is not in the trash by itself.
+    """
+    lock_vault(document.user_id)
+    document = access.fetch_documents(by, [document.pk], Level.OWN)[0]
+    entry = access.own_trash(by).filter(kind=EntryKind.DOCUMENT, documents=other.pk).first()
+    if entry is None:
         raise access.NotVisible(_("There is nothing here that you can see."))
-    versions = list(document.versions.all())
-    PendingDeletion.objects.bulk_create([PendingDeletion(object_key=v.object_key) for v in versions])
-    freed = sum(version.size_bytes for version in versions)
+    _drop(document, Document.objects.get(pk=other.pk), by)  # first, so that its name is free
+    restore(entry, by=by)
+
+
+def _drop(document: Document, other: Document, by: Actor) -> None:
+    has_same = other.versions.filter(sha256=document.sha256, size_bytes=document.size_bytes, flaw="").exists()
+    is_other = document.pk != other.pk and document.user_id == other.user_id
+    if not is_other or document.versions.count() != 1 or not has_same:
+        raise access.NotVisible(_("There is nothing here that you can see."))
+    version = document.versions.get()
+    PendingDeletion.objects.create(object_key=version.object_key)
     key, name, owner_id = document.pk, document.name, document.user_id
     document.delete()
-    quota.free(owner_id, freed)
+    quota.free(owner_id, version.size_bytes)
     audit.record(
-        Verb.DOCUMENT_PURGED, by=by, target_kind="document", target_id=key, target_name=name, owner=owner_id,
+        Verb.DOCUMENT_PURGED,
+        by=by,
+        target_kind="document",
+        target_id=key,
+        target_name=name,
+        owner=owner_id,
         details={"to": other.name},
-    )  # fmt: skip
+    )
     jobs.enqueue("documents.tasks.purge_objects")
 
 

@@ -70,7 +70,13 @@ def test_what_is_offered_is_told_to_anybody(db: None) -> None:
     answer = Client().options("/uploads/")
     assert answer.status_code == 204
     assert answer["Tus-Version"] == "1.0.0"
-    assert set(answer["Tus-Extension"].split(",")) == {"creation", "creation-with-upload", "expiration", "checksum", "termination"}
+    assert set(answer["Tus-Extension"].split(",")) == {
+        "creation",
+        "creation-with-upload",
+        "expiration",
+        "checksum",
+        "termination",
+    }
     assert int(answer["Tus-Max-Size"]) > 0
 
 

@@ -40,6 +40,7 @@ from documents.upkeep.manifests import (
     read_manifest,
 )
 from documents.upkeep.places import Place
+from docuvault.lib.failpoints import Failpoint, failpoint
 from docuvault.lib.postgres_tools import environment_for, tool
 from sharing import access, audit
 
@@ -161,6 +162,7 @@ def _back_up(place: Place, hold: Hold, is_verifying: bool, step: Step) -> Backup
         place.write(folder + DUMP, dump)
         listed = Measured(_lines(snapshot), seen)
         place.write(folder + LIST, listed)
+    failpoint(Failpoint.BACKUP_DUMPED)
     report = BackupReport(
         Manifest(
             generation=generation,
@@ -178,6 +180,7 @@ def _back_up(place: Place, hold: Hold, is_verifying: bool, step: Step) -> Backup
     _copy_objects(place, generation, report, hold, is_verifying, step)
     hold.renew()
     report.manifest = replace(report.manifest, finished_at=datetime.now(UTC).isoformat(timespec="seconds"))
+    failpoint(Failpoint.BACKUP_ENDING)
     place.write(folder + MANIFEST, [report.manifest.to_json()])
     return report
 
@@ -268,6 +271,7 @@ def _copy_objects(
             flaw = {"document": item.document_id, "version": str(item.number), "object": item.key, "what": what}
             report.manifest.flaws.append(flaw)
         else:
+            failpoint(Failpoint.BACKUP_OBJECT_COPIED)
             report.copied += 1
             report.copied_bytes += item.size_bytes
 
@@ -305,6 +309,7 @@ def _prune(place: Place, keep: int, hold: Hold, report: BackupReport) -> None:
     for generation in [name for name in whole if name not in kept] + begun:
         for file in (MANIFEST, LIST, DUMP):
             place.delete(f"{GENERATIONS}{generation}/{file}")
+            failpoint(Failpoint.BACKUP_PRUNING)
         report.pruned.append(generation)
     for name, _size in list(place.sizes(OBJECTS)):
         key = name[len(OBJECTS) :]

@@ -43,6 +43,7 @@ from documents.upkeep.manifests import (
 )
 from documents.upkeep.places import FileGone, Place
 from documents.writing import Beside
+from docuvault.lib.failpoints import Failpoint, failpoint
 from docuvault.lib.grants import ForApplicationRole
 from docuvault.lib.postgres_tools import environment_for, tool
 from docuvault.lib.roles import migration_role
@@ -136,6 +137,7 @@ def restore_vault(
         if not is_going_on:
             say("restoring the database")
             _restore_database(place, manifest, hold)
+            failpoint(Failpoint.RESTORE_COMMITTED)
         with migration_role():
             call_command("migrate", interactive=False, verbosity=0)
         store().write_identity(str(identity().instance))
@@ -250,6 +252,7 @@ def _script(place: Place, manifest: Manifest, pg_restore: str, hold: Hold) -> It
     yield HOLD_STILL.format(dropped=DROPPED).encode()
     origin = json.dumps({"generation": manifest.generation, "from": manifest.instance})
     yield NOTE_ORIGIN.format(origin=origin).encode()
+    failpoint(Failpoint.RESTORE_COMMITTING)
     yield b"COMMIT;\n"
 
 
@@ -322,6 +325,7 @@ def _restore_objects(place: Place, report: RestoreReport, hold: Hold, step: Step
         except Flawed:
             report.lost.append((item, VersionFlaw.DAMAGED))
         else:
+            failpoint(Failpoint.RESTORE_OBJECT_PUT)
             report.copied += 1
 
 

@@ -8,18 +8,25 @@ bytes flow.
 
 from documents.uploads.beginning import begin_upload, redirect_upload
 from documents.uploads.ending import cancel_upload, expire_uploads, stop_upload
-from documents.uploads.incoming import PIECE_BYTES
+from documents.uploads.foreseeing import Clash, Outlook, foresee
+from documents.uploads.incoming import CHECKSUM_KINDS, PIECE_BYTES, Checksum
+from documents.uploads.keys import upload_of_key
 from documents.uploads.one_pass import OnePass, chunks_of, store_stream
-from documents.uploads.refusals import TooLarge, UploadEnded, UploadRefused, WrongOffset
+from documents.uploads.refusals import TooLarge, UploadEnded, UploadRefused, WrongChecksum, WrongOffset
 from documents.uploads.staged import assemble, finish_upload, receive
 from documents.uploads.whole import file_whole
 
 __all__ = [
+    "CHECKSUM_KINDS",
     "PIECE_BYTES",
+    "Checksum",
+    "Clash",
     "OnePass",
+    "Outlook",
     "TooLarge",
     "UploadEnded",
     "UploadRefused",
+    "WrongChecksum",
     "WrongOffset",
     "assemble",
     "begin_upload",
@@ -28,8 +35,10 @@ __all__ = [
     "expire_uploads",
     "file_whole",
     "finish_upload",
+    "foresee",
     "receive",
     "redirect_upload",
     "stop_upload",
     "store_stream",
+    "upload_of_key",
 ]

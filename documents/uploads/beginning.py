@@ -1,8 +1,10 @@
 """The first step of an upload: rules, name and space, before any byte."""
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -31,13 +33,15 @@ def begin_upload(
     by: Actor,
     object_key: str = "",
     lifetime: timedelta | None = None,
+    upload_id: UUID | None = None,
     replaces: Document | None = None,
 ) -> Upload:
     """A row with its reservation. `object_key` notes an object that is about to be written for it.
 
     With `replaces` the bytes are to become that document's next version; `folder` is then its own.
 
-    Raises InvalidName, QuotaExceeded, TooLarge, NotVisible or NotAllowed; then nothing has changed.
+    Raises InvalidName, QuotaExceeded, TooLarge, NotVisible or NotAllowed, and IntegrityError where there is an upload
+    of this `upload_id`; then nothing has changed.
     """
     if replaces is not None:
         folder = access.require_document(by, replaces, Level.EDIT).folder
@@ -54,6 +58,7 @@ def begin_upload(
         quota.reserve(owner.pk, size_bytes)
         failpoint(Failpoint.UPLOAD_BEGINNING)
         return Upload.objects.create(
+            pk=upload_id or uuid.uuid4(),
             user=owner,
             actor=by.user,
             folder=folder,
@@ -73,7 +78,7 @@ def admit(
 ) -> tuple[str, User]:
     """The name as it will be kept, and whose vault it goes to. Raises as begin_upload does, but for the space."""
     name = clean_name(name)
-    owner = replaces.user if replaces else _owner_of(folder, by)
+    owner = replaces.user if replaces else owner_of(folder, by)
     if size_bytes < 0:
         raise UploadRefused(_("The size of the file is not known."))
     if size_bytes > settings.MAX_FILE_BYTES:
@@ -114,7 +119,7 @@ def _need_not_outlive_a_crash() -> None:
 
 def redirect_upload(upload: Upload, folder: Folder | None, *, by: Actor) -> Upload:
     """Send an upload that has just begun to another folder of the same vault."""
-    if _owner_of(folder, by).pk != upload.user_id:
+    if owner_of(folder, by).pk != upload.user_id:
         raise UploadRefused(_("The folder belongs to another vault."))
     with transaction.atomic():
         lock_vault(upload.user_id, is_shared=True)
@@ -125,7 +130,7 @@ def redirect_upload(upload: Upload, folder: Folder | None, *, by: Actor) -> Uplo
     return upload
 
 
-def _owner_of(folder: Folder | None, by: Actor) -> User:
+def owner_of(folder: Folder | None, by: Actor) -> User:
     """Whose vault the bytes go to. Raises NotVisible or NotAllowed."""
     if folder is not None:
         access.require_folder(by, folder, Level.EDIT)

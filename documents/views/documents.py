@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.db.models import Sum
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -25,6 +26,7 @@ from sharing.access import Level
 from sharing.models import Share
 
 EVENTS_SHOWN = 20
+VERSIONS_SHOWN = 100
 
 
 @require_safe
@@ -41,6 +43,7 @@ def document(request: PersonRequest, document_id: UUID) -> HttpResponse:
         "item": item,
         "version": version,
         "version_count": item.versions.count(),
+        "older_bytes": item.versions.filter(current_of=None).aggregate(sum=Sum("size_bytes"))["sum"] or 0,
         "topics": _topics_on(request, item),
         "is_starred": Star.objects.filter(user=request.actor.user, document=item).exists(),
         "crumbs": access.visible_ancestors(request.actor, item.folder),
@@ -50,6 +53,8 @@ def document(request: PersonRequest, document_id: UUID) -> HttpResponse:
     if is_pane:
         return show(request, "documents/document_pane.html", context)
     context["events"] = access.events_of(request.actor, item)[:EVENTS_SHOWN]
+    if level >= Level.EDIT:
+        context["versions"] = item.versions.select_related("created_by").order_by("-number")[:VERSIONS_SHOWN]
     context["shares"] = _shares(item) if level >= Level.OWN else []
     return show(request, "documents/document.html", context)
 

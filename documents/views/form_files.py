@@ -16,10 +16,11 @@ from accounts.actors import Actor
 from accounts.quota import QuotaExceeded
 from documents import uploads
 from documents.models import Document, Folder
-from documents.names import InvalidName
+from documents.names import InvalidName, clean_name
 
 READ_BYTES = 1024 * 1024
 PARTS_LIMIT = 1_000
+FIELD_LIMIT = 32
 
 
 class FormFiles:
@@ -29,8 +30,12 @@ class FormFiles:
     refused before it is read.
     """
 
-    def __init__(self, request: HttpRequest, length: int, folder: Folder | None, actor: Actor) -> None:
-        self.request, self.folder, self.actor = request, folder, actor
+    def __init__(
+        self, request: HttpRequest, length: int, folder: Folder | None, actor: Actor, replaces: Document | None = None
+    ) -> None:
+        self.request, self.folder, self.actor, self.replaces = request, folder, actor, replaces
+        self._field_name = b""
+        self._on_clash = b""
         self.length = self.left = length
         self.documents: list[Document] = []
         self.refused: list[tuple[str, str]] = []
@@ -99,6 +104,7 @@ class FormFiles:
     def _begin_file(self) -> None:
         _kind, options = parse_options_header(self._headers.get("content-disposition", b""))
         raw = options.get(b"filename")
+        self._field_name = b"" if raw is not None else options.get(b"name", b"")
         if not raw:
             return  # an ordinary field, or a file field left empty
         # Browsers write a quote in a name as %22, and line breaks likewise; nothing else is escaped.
@@ -106,7 +112,8 @@ class FormFiles:
         bound = max(0, min(self.left - self._at - self._tail, settings.MAX_FILE_BYTES))
         declared = self._headers.get("content-type", b"").decode("latin-1")
         try:
-            self._writing = uploads.OnePass(name, self.folder, declared, bound, by=self.actor)
+            replaces = self.replaces or self._named(name)
+            self._writing = uploads.OnePass(name, self.folder, declared, bound, by=self.actor, replaces=replaces)
         except QuotaExceeded:
             if self.left == self.length and not self.documents and not self.refused:
                 raise  # the first file, in the first bytes: answered before the rest travels
@@ -114,12 +121,21 @@ class FormFiles:
         except (InvalidName, uploads.UploadRefused) as error:
             self._refuse(name, error.message, getattr(error, "status", 400))
 
+    def _named(self, name: str) -> Document | None:
+        """The document of this name in the folder, where the form says to replace."""
+        if self._on_clash != b"replace":
+            return None
+        clashes = uploads.foresee([(clean_name(name), 0)], self.folder, by=self.actor).clashes
+        return clashes[0].document if clashes else None
+
     def _refuse(self, name: str, message: str, status: int) -> None:
         self.refused.append((name, message))
         self.status = status
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._writing is None:
+            if self._field_name == b"on_clash" and len(self._on_clash) < FIELD_LIMIT:
+                self._on_clash += data[start:end]
             return
         try:
             self._writing.write(data[start:end])

@@ -1,8 +1,9 @@
 """Two doors for bytes: tus 1.0 for scripts and clients, and a plain form that needs neither.
 
-tus (tus.io, version 1.0.0) with creation, creation-with-upload, expiration and termination. The
-form's address carries a signed ticket instead of a token in the body, since a token there could be
-read only after the body has been taken in.
+tus (tus.io, version 1.0.0) with creation, creation-with-upload, expiration, checksum and termination.
+A creation with an Idempotency-Key that is sent again answers with the upload it made. The form's
+address carries a signed ticket instead of a token in the body, since a token there could be read
+only after the body has been taken in.
 """
 
 import base64
@@ -18,7 +19,8 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core import signing
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.db import IntegrityError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import http_date
@@ -33,21 +35,24 @@ from accounts.quota import QuotaExceeded
 from documents import uploads
 from documents.actions.errors import Refused
 from documents.actions.folders import ensure_folder_path, find_folder_path
-from documents.models import Folder, Upload, UploadState
+from documents.actions.versions import twins_of
+from documents.models import Document, Folder, Upload, UploadState
 from documents.names import InvalidName, shown_name
 from documents.storage import StoreError, StoreUnavailable
 from documents.views.form_files import FormFiles
+from docuvault.lib.failpoints import Failpoint, failpoint
 from sharing import access
 from sharing.access import Level
 
 logger = logging.getLogger(__name__)
 
 TUS_VERSION = "1.0.0"
-TUS_EXTENSIONS = "creation,creation-with-upload,expiration,termination"
+TUS_EXTENSIONS = "creation,creation-with-upload,expiration,checksum,termination"
 BODY_TYPE = "application/offset+octet-stream"
 METADATA_LIMIT = 8192
 TICKET_SALT = "documents.add-files"
 TICKET_LIFE = timedelta(hours=12)
+TWINS_ASKED = 100
 
 View = Callable[..., HttpResponseBase]
 
@@ -114,6 +119,7 @@ def create_upload(request: PersonRequest) -> HttpResponseBase:
         response.headers["Tus-Version"] = TUS_VERSION
         response.headers["Tus-Extension"] = TUS_EXTENSIONS
         response.headers["Tus-Max-Size"] = str(settings.MAX_FILE_BYTES)
+        response.headers["Tus-Checksum-Algorithm"] = ",".join(uploads.CHECKSUM_KINDS)
         return response
     length = _number(request, "Upload-Length")
     if length is None:
@@ -123,12 +129,18 @@ def create_upload(request: PersonRequest) -> HttpResponseBase:
     *directories, _last = [part for part in metadata.get("relativePath", "").split("/") if part] or [""]
     carries_bytes = request.headers.get("Content-Type", "") == BODY_TYPE
     comes_whole = length == 0 or (carries_bytes and length == _number(request, "Content-Length"))
+    replaces = _replaced(request.actor, metadata.get("replaces", ""))
     place = find_folder_path(directories, folder, by=request.actor) if directories else folder
-    if comes_whole and length <= uploads.PIECE_BYTES and (place or not directories):
+    upload_id, begun = uploads.upload_of_key(request.headers.get("Idempotency-Key", ""), length, by=request.actor)
+    if begun is not None:
+        upload = begun
+    elif comes_whole and length <= uploads.PIECE_BYTES and (place or not directories) and replaces is None:
         name, kind, body = metadata.get("filename", ""), metadata.get("filetype", ""), cast(Any, request)
-        upload = uploads.file_whole(name, body, length, place, kind, by=request.actor)
+        upload = uploads.file_whole(
+            name, body, length, place, kind, by=request.actor, upload_id=upload_id, checksum=_checksum(request)
+        )
     else:
-        upload = _begin(request.actor, metadata, length, folder, directories)
+        upload = _begin(request.actor, metadata, length, folder, [] if replaces else directories, replaces, upload_id)
         if carries_bytes or length == 0:
             upload = _take_first(request, upload)
     response = _described(HttpResponse(status=201), upload)
@@ -137,10 +149,21 @@ def create_upload(request: PersonRequest) -> HttpResponseBase:
 
 
 def _begin(
-    actor: Actor, metadata: dict[str, str], length: int, folder: Folder | None, directories: list[str]
+    actor: Actor,
+    metadata: dict[str, str],
+    length: int,
+    folder: Folder | None,
+    directories: list[str],
+    replaces: Document | None,
+    upload_id: UUID | None,
 ) -> Upload:
     """Space first: a refused file leaves no folder behind."""
-    upload = uploads.begin_upload(metadata.get("filename", ""), length, folder, metadata.get("filetype", ""), by=actor)
+    name, kind = metadata.get("filename", ""), metadata.get("filetype", "")
+    try:
+        upload = uploads.begin_upload(name, length, folder, kind, by=actor, replaces=replaces, upload_id=upload_id)
+    except IntegrityError:
+        raise uploads.UploadRefused(_("This upload is being begun by another request."), 409)
+    failpoint(Failpoint.UPLOAD_BEGUN)
     if not directories:
         return upload
     try:
@@ -201,7 +224,8 @@ def _take(request: PersonRequest, row: Upload, offset: int) -> Upload:
     if length is None and row.declared_bytes:
         raise uploads.UploadRefused(_("The length of the request must be given."), 411)
     if row.declared_bytes > offset or length:
-        row = uploads.receive(row.pk, offset, cast(Any, request), length or 0, by=request.actor)
+        body, checksum = cast(Any, request), _checksum(request)
+        row = uploads.receive(row.pk, offset, body, length or 0, by=request.actor, checksum=checksum)
     if row.received_bytes == row.declared_bytes and row.state != UploadState.DONE:
         try:
             uploads.finish_upload(row.pk, by=request.actor)
@@ -237,6 +261,20 @@ def _number(request: HttpRequest, header: str) -> int | None:
     return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
 
 
+def _checksum(request: HttpRequest) -> uploads.Checksum | None:
+    """What the bytes of this request must come to. Raises UploadRefused."""
+    header = request.headers.get("Upload-Checksum", "")
+    if not header:
+        return None
+    kind, _space, value = header.partition(" ")
+    try:
+        if kind not in uploads.CHECKSUM_KINDS:
+            raise ValueError
+        return uploads.Checksum(kind, base64.b64decode(value, validate=True))
+    except (binascii.Error, ValueError):
+        raise uploads.UploadRefused(_("The checksum of the request cannot be read."))
+
+
 def _metadata(header: str) -> dict[str, str]:
     """The pairs of Upload-Metadata. Raises UploadRefused."""
     found: dict[str, str] = {}
@@ -251,6 +289,16 @@ def _metadata(header: str) -> dict[str, str]:
     return found
 
 
+def _replaced(actor: Actor, value: str) -> Document | None:
+    """The document whose next version this is to be. Raises NotVisible or NotAllowed."""
+    if not value:
+        return None
+    try:
+        return access.fetch_document(actor, UUID(value), Level.EDIT)
+    except ValueError:
+        raise access.NotVisible
+
+
 def _folder_id(value: str) -> UUID | None:
     if not value:
         return None
@@ -263,49 +311,46 @@ def _folder_id(value: str) -> UUID | None:
 # --- The plain form -----------------------------------------------------------------------------------
 
 
-def ticket_for(actor: Actor, folder: Folder | None) -> str:
-    """Lets this person, in this session, send files to this place for some hours."""
-    return signing.dumps(_claims(actor, str(folder.pk) if folder else ""), salt=TICKET_SALT)
+def ticket_for(actor: Actor, folder: Folder | None, document: Document | None = None) -> str:
+    """Lets this person, in this session, send files to this place, or versions of this document, for some hours."""
+    place, replaced = str(folder.pk) if folder else "", str(document.pk) if document else ""
+    return signing.dumps(_claims(actor, place, replaced), salt=TICKET_SALT)
 
 
-def _claims(actor: Actor, folder_id: str) -> dict[str, str]:
+def _claims(actor: Actor, folder_id: str, document_id: str) -> dict[str, str]:
     return {
         "user": str(actor.user.pk) if actor.user else "",
         "session": actor.session_hash,
         "folder": folder_id,
+        "document": document_id,
     }
 
 
 @require_safe
 def add_files(request: PersonRequest) -> HttpResponse:
-    """A page with a plain file field."""
+    """A page with a plain file field; with `document`, for its next version."""
+    document = _replaced(request.actor, request.GET.get("document", ""))
+    if document is not None:
+        return _add_page(request, None, document)
     folder = access.fetch_place(request.actor, _folder_id(request.GET.get("folder", "")), Level.EDIT)
-    return render(
-        request,
-        "documents/add_files.html",
-        {
-            "folder": folder,
-            "ticket": ticket_for(request.actor, folder),
-            "max_file_bytes": settings.MAX_FILE_BYTES,
-        },
-    )
+    return _add_page(request, folder, None)
 
 
 @csrf_exempt  # the ticket is the token, and is checked before a byte of the body is read
 @require_POST
 def add_files_with_ticket(request: PersonRequest, ticket: str) -> HttpResponseBase:
     """Take the form's files, each streamed straight to the store."""
-    folder = _folder_of(request, ticket)
+    folder, document = _place_of(request, ticket)
     length = _number(request, "Content-Length")
     if length is None:
-        return _plain_refusal(request, folder, _("The length of the request must be given."), 411)
-    form = FormFiles(request, length, folder, request.actor)
+        return _plain_refusal(request, folder, document, _("The length of the request must be given."), 411)
+    form = FormFiles(request, length, folder, request.actor, document)
     try:
         form.read()
     except QuotaExceeded as error:
-        return _plain_refusal(request, folder, error.message, 413)
+        return _plain_refusal(request, folder, document, error.message, 413)
     except uploads.UploadRefused as error:
-        return _plain_refusal(request, folder, error.message, error.status)
+        return _plain_refusal(request, folder, document, error.message, error.status)
     for name, message in form.refused:
         messages.error(request, f"{shown_name(name)}: {message}" if name else message)
     if form.documents:
@@ -315,14 +360,23 @@ def add_files_with_ticket(request: PersonRequest, ticket: str) -> HttpResponseBa
             % {"count": len(form.documents)},
         )
     elif not form.refused:
-        return _plain_refusal(request, folder, _("No file was chosen."), 400)
+        return _plain_refusal(request, folder, document, _("No file was chosen."), 400)
     else:
-        return _add_page(request, folder, form.status)
+        return _add_page(request, folder, document, form.status)
+    if document is not None:
+        return redirect("document", document.pk)
+    if any(twins_of(added, by=request.actor) for added in form.documents[:TWINS_ASKED]):
+        asked = QueryDict(mutable=True)
+        asked.setlist("document", [str(added.pk) for added in form.documents[:TWINS_ASKED]])
+        return redirect(f"{reverse('twins')}?{asked.urlencode()}")
     return redirect("folder", folder.pk) if folder else redirect("files")
 
 
-def _folder_of(request: PersonRequest, ticket: str) -> Folder | None:
-    """The place a ticket is for. Raises NotAllowed for any but this person's, session's and site's."""
+def _place_of(request: PersonRequest, ticket: str) -> tuple[Folder | None, Document | None]:
+    """The folder, or the document to be replaced, that a ticket is for.
+
+    Raises NotAllowed for any but this person's, session's and site's.
+    """
     own = f"{request.scheme}://{request.get_host()}"
     is_ours = request.headers.get("Sec-Fetch-Site", "same-origin") in {"same-origin", "none"}
     if not is_ours or request.headers.get("Origin", own) != own:
@@ -331,22 +385,29 @@ def _folder_of(request: PersonRequest, ticket: str) -> Folder | None:
         claims = signing.loads(ticket, salt=TICKET_SALT, max_age=TICKET_LIFE)
     except signing.BadSignature:
         raise access.NotAllowed(_("This page has been open for too long. Load it again and send the files once more."))
-    if claims != _claims(request.actor, claims.get("folder", "")):
+    if claims != _claims(request.actor, claims.get("folder", ""), claims.get("document", "")):
         raise access.NotAllowed(
             _("This page was made for another sign-in. Load it again and send the files once more.")
         )
-    return access.fetch_place(request.actor, _folder_id(claims["folder"]), Level.EDIT)
+    if claims["document"]:
+        return None, _replaced(request.actor, claims["document"])
+    return access.fetch_place(request.actor, _folder_id(claims["folder"]), Level.EDIT), None
 
 
-def _plain_refusal(request: PersonRequest, folder: Folder | None, message: str, status: int) -> HttpResponse:
+def _plain_refusal(
+    request: PersonRequest, folder: Folder | None, document: Document | None, message: str, status: int
+) -> HttpResponse:
     messages.error(request, message)
-    return _add_page(request, folder, status)
+    return _add_page(request, folder, document, status)
 
 
-def _add_page(request: PersonRequest, folder: Folder | None, status: int) -> HttpResponse:
+def _add_page(
+    request: PersonRequest, folder: Folder | None, document: Document | None, status: int = 200
+) -> HttpResponse:
     context = {
         "folder": folder,
-        "ticket": ticket_for(request.actor, folder),
+        "document": document,
+        "ticket": ticket_for(request.actor, folder, document),
         "max_file_bytes": settings.MAX_FILE_BYTES,
     }
     return render(request, "documents/add_files.html", context, status=status)

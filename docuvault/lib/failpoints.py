@@ -48,6 +48,13 @@ class Failpoint(StrEnum):
     JOB_CLAIMED = "job.claimed"
     JOB_WORKED = "job.worked"  # done, and not yet written down
     JOB_ENDED = "job.ended"
+    BACKUP_DUMPED = "backup.dumped"
+    BACKUP_OBJECT_COPIED = "backup.object_copied"
+    BACKUP_ENDING = "backup.ending"  # all is copied, the manifest is not written
+    BACKUP_PRUNING = "backup.pruning"  # an older manifest is gone, its objects are not
+    RESTORE_COMMITTING = "restore.committing"
+    RESTORE_COMMITTED = "restore.committed"  # the database is there, no object is
+    RESTORE_OBJECT_PUT = "restore.object_put"
 
 
 class Effect(StrEnum):

@@ -26,6 +26,10 @@ async function show(answer, url) {
     toast(message(text, answer), { kind: "error" });
     return;
   }
+  fill(text, url);
+}
+
+function fill(text, url) {
   const box = dialog();
   box.innerHTML = `<div class="dialog-body"></div>`;
   box.firstElementChild.innerHTML = text;
@@ -42,12 +46,29 @@ async function show(answer, url) {
     const dot = first.value.lastIndexOf(".");
     first.setSelectionRange(0, dot > 0 ? dot : first.value.length);
   }
+  return box;
 }
 
 function message(text, answer) {
   if (answer.headers.get("Content-Type")?.includes("json")) return JSON.parse(text).message;
   const page = new DOMParser().parseFromString(text, "text/html");
   return page.querySelector("main p")?.textContent || gettext("That did not work. Please try again.");
+}
+
+/** Ask for something in the dialog: resolves with the form when it is sent, with null when it is closed instead. */
+export function decideInDialog(html, url) {
+  return new Promise((resolve) => {
+    opener = document.activeElement;
+    const box = fill(html, url);
+    let sent = null;
+    box.querySelector("form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      sent = event.target;
+      box.close();
+    });
+    box.addEventListener("close", () => resolve(sent), { once: true, capture: true });
+  });
 }
 
 /** What a verb's answer asks for: a toast, another page, or this page once more. */
@@ -79,7 +100,7 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  if (!form.closest("#dialog") || form.method === "dialog" || form.dataset.plain !== undefined) return;
+  if (!form.closest("#dialog") || form.method === "dialog" || form.dataset.plain !== undefined || form.dataset.foreseen !== undefined) return;
   event.preventDefault();
   event.stopPropagation();
   if (form.dataset.busy) return;

@@ -45,9 +45,17 @@ export function toast(message, { kind = "info", undoUrl = "", seconds = 8 } = {}
 /** Show a page of the vault without losing the upload tray: a whole page, as htmx's boost asks for it. */
 export const loadPage = (address, swap) => htmx.ajax("GET", address, { target: "body", swap, headers: { "HX-Boosted": "true" } });
 
+let isRefreshing = false;
+let typed = null;
+
 /** The page's own address once more; what is told afterwards is told to a page that stays. */
 export async function refreshPage(message = "") {
-  await loadPage(location.pathname + location.search, "innerHTML show:none");
+  isRefreshing = true;
+  try {
+    await loadPage(location.pathname + location.search, "innerHTML show:none");
+  } finally {
+    isRefreshing = false;
+  }
   htmx.trigger(document.body, "quota-changed");
   if (message) { announce(message); toast(message); }
 }
@@ -80,6 +88,23 @@ document.addEventListener("toast", (event) => {
   toast(message, { kind: kind ?? "info", undoUrl: undoUrl ?? "" });
 });
 document.addEventListener("refresh", () => refreshPage());
+
+// Somebody may have begun to type while the same page was on its way: nothing of it is lost.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const field = document.activeElement;
+  typed = null;
+  if (event.detail.target !== document.body || !isRefreshing || !field?.matches("input[id]:not([type=checkbox]):not([type=radio]), textarea[id]")) return;
+  typed = { id: field.id, value: field.value, start: field.selectionStart, end: field.selectionEnd };
+});
+document.addEventListener("htmx:afterSettle", (event) => {
+  const field = typed && event.detail.target === document.body && document.getElementById(typed.id);
+  if (!field) return;
+  field.value = typed.value;
+  field.focus({ preventScroll: true });
+  if (typed.start !== null) field.setSelectionRange(typed.start, typed.end);
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  typed = null;
+});
 
 // After moving inside the vault: the title is told, and the keyboard starts at the content.
 document.addEventListener("htmx:afterSettle", (event) => {

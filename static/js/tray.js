@@ -91,6 +91,14 @@ export class Tray {
     this.element.hidden = true;
     this.items = [];
     this.element.querySelector("[data-tray-list]").replaceChildren();
+    this.element.querySelector("[data-tray-twins]").hidden = true;
+  }
+
+  notice(url) {
+    const link = this.element.querySelector("[data-tray-twins]");
+    link.href = url;
+    link.hidden = false;
+    this.element.classList.remove("is-folded");
   }
 
   add(name, bytes) {

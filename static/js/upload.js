@@ -1,4 +1,5 @@
 // Adding files: picked, dropped or pasted, sent with the tus protocol, a few at a time.
+import { decideInDialog } from "./dialogs.js";
 import { announce, refreshPage, toast, token } from "./frame.js";
 import { currentFolder } from "./search.js";
 import { Tray } from "./tray.js";
@@ -11,6 +12,8 @@ const running = new Set();
 let tray = null;
 let changed = false;
 let refreshTimer = 0;
+let asking = Promise.resolve();
+let arrived = [];
 
 export function startUploads() {
   document.addEventListener("vault:add-files", (event) => add(event.detail.files, event.detail.folderId));
@@ -18,7 +21,11 @@ export function startUploads() {
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-add]");
     if (button) { event.preventDefault(); event.stopPropagation(); choose(button.dataset.add); }
+    const version = event.target.closest("[data-add-version]");
+    if (version) { event.preventDefault(); event.stopPropagation(); choose("version", version.dataset.addVersion); }
   }, true);
+  // A page that has just been shown shows what had arrived by then.
+  document.addEventListener("htmx:beforeRequest", (event) => { if (event.detail.target === document.body) changed = false; });
   document.addEventListener("paste", (event) => {
     if (event.target.matches("input, textarea")) return;
     const files = [...(event.clipboardData?.files ?? [])];
@@ -29,15 +36,15 @@ export function startUploads() {
 }
 
 /** Open the system's own picker: files, a folder, or the camera. */
-function choose(kind) {
+function choose(kind, replaces = "") {
   const input = document.createElement("input");
   input.type = "file";
-  input.multiple = kind !== "camera";
+  input.multiple = !["camera", "version"].includes(kind);
   if (kind === "folder") input.webkitdirectory = true;
   if (kind === "camera") { input.accept = "image/*"; input.capture = "environment"; }
   const folderId = currentFolder();
   input.addEventListener("change", () => {
-    add([...input.files].map((file) => ({ file, path: file.webkitRelativePath })), folderId);
+    add([...input.files].map((file) => ({ file, path: file.webkitRelativePath, replaces })), folderId);
   });
   input.click();
 }
@@ -74,9 +81,7 @@ function listenForDrops() {
     const found = [];
     const empty = [];
     for (const entry of entries) await walk(entry, "", found, empty);
-    for (const path of empty) await makeFolder(path, folderId);
-    add([...plain, ...found], folderId);
-    if (empty.length && !found.length) refreshSoon();
+    add([...plain, ...found], folderId, empty);
   });
 }
 
@@ -111,17 +116,51 @@ async function makeFolder(path, parent) {
 
 // --- Sending ------------------------------------------------------------------------------------------
 
-function add(list, folderId) {
-  if (!list.length) return;
+/** One batch after the other: a question stands alone. */
+function add(list, folderId, empty = []) {
+  asking = asking.then(() => addDecided(list, folderId, empty)).catch(() => toast(gettext("That did not work. Please try again."), { kind: "error" }));
+}
+
+async function addDecided(list, folderId, empty) {
+  const decided = await decide(list, folderId, empty);
+  if (!decided) return;
+  for (const path of empty) await makeFolder(path, folderId);
+  if (empty.length) changed = true;
+  if (!decided.length) { if (changed) refreshSoon(); return; }
   tray ??= new Tray({ isBusy: () => running.size + waiting.length > 0 });
   tray.open();
-  for (const { file, path } of list) {
+  for (const { file, path, replaces = "" } of decided) {
     const item = tray.add(file.name, file.size);
-    const task = { file, path, folderId, item, upload: null, isPaused: false };
+    const task = { file, path, folderId, replaces, item, upload: null, isPaused: false };
     item.on({ pause: () => pause(task), resume: () => resume(task), retry: () => retry(task), cancel: () => cancel(task) });
     waiting.push(task);
   }
   next();
+}
+
+/** What is to become of names that are taken; null if nothing is to be added at all. */
+async function decide(list, folderId, empty) {
+  if (list.every((entry) => entry.replaces) && !empty.length) return list;
+  const url = document.body.dataset.foreseeUrl;
+  const body = new URLSearchParams({ folder: folderId ?? "", files: JSON.stringify(list.map(({ file, path }) => [path || file.name, file.size])) });
+  for (const path of empty) body.append("made", path);
+  let html = "";
+  try {
+    const answer = await fetch(url, { method: "POST", headers: { "X-CSRFToken": token(), "HX-Request": "true" }, body });
+    if (answer.status === 200) html = await answer.text();
+  } catch { /* the files themselves will tell that the vault is away */ }
+  if (!html) return list;
+  const form = await decideInDialog(html, url);
+  if (!form) return null;
+  const clashes = new Map(JSON.parse(form.querySelector("#foreseen-clashes")?.textContent ?? "[]").map(({ path, document: id }) => [path, id]));
+  const all = new FormData(form).get("all") ?? "keep";
+  const single = new Map([...form.querySelectorAll("[data-path]")].map((field) => [field.dataset.path, field.value]));
+  return list.flatMap((entry) => {
+    const path = entry.path || entry.file.name;
+    const choice = clashes.has(path) ? single.get(path) || all : "keep";
+    if (choice === "skip") return [];
+    return [{ ...entry, replaces: choice === "replace" ? clashes.get(path) : "" }];
+  });
 }
 
 function next() {
@@ -130,12 +169,25 @@ function next() {
   if (!running.size && !waiting.length && changed) {
     announce(tray.summary());
     refreshSoon(0);
+    noticeTwins();
   }
+}
+
+/** Say in the tray which of the files the vault had already, by their bytes. */
+async function noticeTwins() {
+  const ids = arrived.splice(0).slice(0, 100);
+  if (!ids.length) return;
+  const query = new URLSearchParams(ids.map((id) => ["document", id]));
+  const url = `${document.body.dataset.twinsUrl}?${query}`;
+  try {
+    const answer = await fetch(`${url}&count=1`, { headers: { "HX-Request": "true" } });
+    if (answer.status === 200) tray.notice(url);
+  } catch { /* it is only a hint */ }
 }
 
 async function begin(task) {
   running.add(task);
-  const { file, path, folderId, item } = task;
+  const { file, path, folderId, replaces, item } = task;
   item.sending();
   const upload = new tus.Upload(file, {
     endpoint: document.body.dataset.uploadsUrl,
@@ -143,8 +195,8 @@ async function begin(task) {
     chunkSize: Infinity,
     uploadDataDuringCreation: file.size > 0 && file.size <= IN_ONE_REQUEST,
     removeFingerprintOnSuccess: true,
-    metadata: { filename: file.name, filetype: file.type, folder: folderId ?? "", relativePath: path ?? "" },
-    fingerprint: async () => ["docuvault", folderId, path, file.name, file.size, file.lastModified].join("|"),
+    metadata: { filename: file.name, filetype: file.type, folder: folderId ?? "", relativePath: path ?? "", replaces },
+    fingerprint: async () => ["docuvault", folderId, path, replaces, file.name, file.size, file.lastModified].join("|"),
     onBeforeRequest: (request) => request.setHeader("X-CSRFToken", token()),
     onShouldRetry: (error) => {
       const status = error.originalResponse?.getStatus() ?? 0;
@@ -155,7 +207,7 @@ async function begin(task) {
     onSuccess: ({ lastResponse }) => {
       task.url = upload.url;
       if (lastResponse?.getHeader("Upload-State") === "finishing") watch(task);
-      else { item.done(); changed = true; ended(task); }
+      else { done(task, lastResponse?.getHeader("Upload-Document")); ended(task); }
     },
   });
   task.upload = upload;
@@ -189,10 +241,16 @@ async function watch(task) {
     } catch {
       continue;
     }
-    if (state.state === "done") { task.item.done(); changed = true; break; }
+    if (state.state === "done") { done(task, state.document); break; }
     if (!["finishing", "receiving"].includes(state.state)) { task.item.failed(state.message); break; }
   }
   ended(task);
+}
+
+function done(task, documentId) {
+  task.item.done();
+  changed = true;
+  if (documentId && !task.replaces) arrived.push(documentId);
 }
 
 function ended(task) {
@@ -240,6 +298,7 @@ function refreshSoon(wait = 400) {
   clearTimeout(refreshTimer);
   refreshTimer = setTimeout(() => {
     const isBusy = document.querySelector("dialog[open], .choose:checked") || document.activeElement?.matches("input:not([type=checkbox]), textarea");
+    if (!changed) return; // the page was shown anew meanwhile
     if (isBusy) { refreshSoon(1500); return; }
     changed = false;
     if (document.querySelector("[data-current-folder], [data-list-page]")) refreshPage();

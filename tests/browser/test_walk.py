@@ -103,6 +103,8 @@ def test_the_main_job(visit: Visit, papers: list[Path], tree: Path, device: dict
     with page.expect_file_chooser() as chooser:
         page.evaluate("document.dispatchEvent(new CustomEvent('vault:choose', {detail: 'folder'}))")
     chooser.value.set_files(tree)
+    expect(page.locator("#dialog")).to_contain_text("3 folders will be made")
+    page.locator("#dialog").get_by_role("button", name="Add").click()
     expect(page.locator(".tray-item.is-done")).to_have_count(23)
     page.locator("[data-tray-close]").click()
     expect(page.get_by_role("link", name="Household", exact=True).last).to_be_visible()
@@ -172,7 +174,7 @@ def test_the_main_job(visit: Visit, papers: list[Path], tree: Path, device: dict
     expect(page.get_by_role("heading", level=1, name=first)).to_be_visible()
     expect(page.locator("main code")).to_have_text(sha256(papers[0]))
     with page.expect_download() as download:
-        page.locator("main").get_by_role("link", name="Download").click()
+        page.locator("main").get_by_role("link", name="Download", exact=True).click()
     target = tmp_path / "came-out"
     download.value.save_as(target)
     assert sha256(target) == sha256(papers[0])
@@ -214,6 +216,8 @@ def test_files_and_a_whole_folder_are_dropped_anywhere_on_the_page(
     page = visitor.page
     (tree / "Nothing in it").mkdir()
     drop(page, *papers[:3], tree)
+    expect(page.locator("#dialog")).to_contain_text("Household/Nothing in it")
+    page.locator("#dialog").get_by_role("button", name="Add").click()
     expect(page.locator(".tray-item.is-done")).to_have_count(6, timeout=30_000)
     expect(page.locator("[data-list] [data-item]")).to_have_count(4)
     page.get_by_role("main").get_by_role("link", name="Household", exact=True).click()
@@ -242,6 +246,9 @@ def test_a_file_is_cancelled_and_one_that_does_not_fit_is_told_before_it_travels
     with page.expect_file_chooser() as chooser:
         page.get_by_role("main").get_by_role("link", name="Add files").click()
     chooser.value.set_files([large, small])
+    expect(page.locator("#dialog [role=alert]")).to_contain_text("some of them will be refused")
+    visitor.check_access()
+    page.locator("#dialog").get_by_role("button", name="Add").click()
     expect(page.locator(".tray-item.is-done")).to_have_count(1)
     expect(page.locator(".tray-item.is-failed .state")).to_contain_text("Free some space")
     visitor.check_access()
@@ -258,6 +265,92 @@ def test_a_file_is_cancelled_and_one_that_does_not_fit_is_told_before_it_travels
     page.context.set_offline(False)
 
 
+def send(page: Page, *files: Path) -> None:
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("u")
+    chooser.value.set_files(files)
+
+
+@pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_name_that_is_taken_is_asked_about_and_versions_are_kept(
+    visit: Visit, tmp_path: Path, device: dict[str, object]
+) -> None:
+    visitor = visit(**device)
+    page = visitor.page
+    letter, list_ = tmp_path / "letter.txt", tmp_path / "list.txt"
+    letter.write_text("first")
+    list_.write_text("one")
+    send(page, letter, list_)
+    expect(page.locator(".tray-item.is-done")).to_have_count(2)
+    expect(page.locator("[data-list] [data-item]")).to_have_count(2)
+    letter.write_text("second, longer")
+    list_.write_text("two")
+    send(page, letter, list_)
+    dialog = page.locator("#dialog")
+    expect(dialog).to_contain_text("2 names are taken")
+    dialog.get_by_label("Replace it as a new version").check()
+    dialog.get_by_text("Decide for each").click()
+    dialog.get_by_label("list.txt").select_option("keep")
+    visitor.check_access()
+    dialog.get_by_role("button", name="Add").click()
+    expect(page.locator(".tray-item.is-done")).to_have_count(4)
+    for name in ("letter.txt", "list.txt", "list (2).txt"):
+        expect(page.get_by_role("main").get_by_role("link", name=name, exact=True)).to_be_visible()
+    expect(page.locator("[data-list] [data-item]")).to_have_count(3)
+
+    # All skipped, and a question that is closed: nothing is added
+    send(page, letter)
+    dialog.get_by_label("Skip: leave what is there").check()
+    dialog.get_by_role("button", name="Add").click()
+    expect(dialog).to_be_hidden()
+    send(page, letter)
+    expect(dialog).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(page.locator(".tray-item")).to_have_count(4)
+
+    # The versions on the document's page
+    page.get_by_role("main").get_by_role("link", name="letter.txt", exact=True).click()
+    versions = page.locator("#versions")
+    expect(versions.locator(".version")).to_have_count(2)
+    versions.get_by_label("Write a note on version 1").click()
+    dialog.get_by_label("Note").fill("as it was sent")
+    dialog.get_by_role("button", name="Save").click()
+    expect(versions).to_contain_text("as it was sent")
+    versions.get_by_label("Make version 1 the current one").click()
+    expect(page.locator("main code")).to_have_text(hashlib.sha256(b"first").hexdigest())
+    versions.get_by_label("Delete version 2 for good").click()
+    dialog.get_by_role("button", name="Delete for good").click()
+    expect(versions.locator(".version")).to_have_count(1)
+    letter.write_text("third")
+    with page.expect_file_chooser() as chooser:
+        versions.get_by_role("link", name="Add a new version").click()
+    chooser.value.set_files(letter)
+    expect(versions.locator(".version")).to_have_count(2)
+    expect(page.locator("main code")).to_have_text(sha256(letter))
+    visitor.check_access()
+
+
+def test_bytes_that_are_there_already_are_noticed(visit: Visit, tmp_path: Path) -> None:
+    visitor = visit(**DESKTOP)
+    page = visitor.page
+    one, two = tmp_path / "one.txt", tmp_path / "two.txt"
+    one.write_text("the same")
+    two.write_text("the same")
+    send(page, one)
+    expect(page.locator(".tray-item.is-done")).to_have_count(1)
+    expect(page.locator("[data-tray-twins]")).to_be_hidden()
+    send(page, two)
+    page.locator("[data-tray-twins]").click()
+    dialog = page.locator("#dialog")
+    expect(dialog).to_contain_text("one.txt")
+    visitor.check_access()
+    dialog.get_by_label("Use that one and drop the new one").check()
+    dialog.get_by_role("button", name="Do as chosen").click()
+    toast_says(page, "1 file was cleared up.")
+    expect(page.locator("[data-list] [data-item]")).to_have_count(1)
+
+
 def test_an_upload_is_paused_and_goes_on_where_it_was_also_after_a_reload(visit: Visit, tmp_path: Path) -> None:
     visitor = visit(**DESKTOP)
     page = visitor.page
@@ -266,7 +359,10 @@ def test_an_upload_is_paused_and_goes_on_where_it_was_also_after_a_reload(visit:
     file = tmp_path / "film.bin"
     file.write_bytes(os.urandom(12_000_000))
     sent: list[str] = []
-    page.on("request", lambda request: sent.append(request.method) if "/uploads/" in request.url else None)
+    page.on(
+        "request",
+        lambda request: sent.append(request.method) if re.search("/uploads/(?!foresee|twins)", request.url) else None,
+    )
 
     def begin() -> None:
         with page.expect_file_chooser() as chooser:
@@ -375,7 +471,7 @@ def test_without_scripts_everything_is_a_plain_form(visit: Visit, papers: list[P
     expect(page.get_by_text("Moved 1 thing to Files.")).to_be_visible()
     page.get_by_role("main").get_by_role("link", name=name, exact=True).click()
     with page.expect_download() as download:
-        page.get_by_role("main").get_by_role("link", name="Download").click()
+        page.get_by_role("main").get_by_role("link", name="Download", exact=True).click()
     target = tmp_path / "out"
     download.value.save_as(target)
     assert sha256(target) == sha256(papers[0])

@@ -37,23 +37,26 @@ class Ended:
 class Driver:
     """The driver's process, and the questions to it."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *, database_port: int = 0, errors: Path | None = None, **environment: str) -> None:
         self.mark = folder / "mark"
-        address = urlsplit(os.environ["DATABASE_URL"])
-        database = str(connection.settings_dict["NAME"])
+        address = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+        if database_port:
+            person = address.netloc.rpartition("@")[0]
+            address = address._replace(netloc=f"{person}@127.0.0.1:{database_port}")
+        self._errors = (errors or Path(os.devnull)).open("wb")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.driver"],
             cwd=CHECKOUT,
             env={
                 **os.environ,
-                "DATABASE_URL": urlunsplit(address._replace(path=f"/{database}")),
+                "DATABASE_URL": urlunsplit(address),
                 "S3_BUCKET": settings.S3_BUCKET,
                 "DOCUVAULT_LOG_LEVEL": "CRITICAL",
                 **environment,
             },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._errors,
             text=True,
         )
         assert self._line() == "ready\n"
@@ -111,11 +114,14 @@ class Driver:
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait(20)
+        self._errors.close()
 
 
 @contextmanager
-def running_driver(folder: Path, **environment: str) -> Iterator[Driver]:
-    driver = Driver(folder, **environment)
+def running_driver(
+    folder: Path, *, database_port: int = 0, errors: Path | None = None, **environment: str
+) -> Iterator[Driver]:
+    driver = Driver(folder, database_port=database_port, errors=errors, **environment)
     try:
         yield driver
     finally:

@@ -29,50 +29,16 @@ from docuvault.lib import failpoints
 from docuvault.lib.failpoints import Effect, Failpoint, FailpointReached, failpoint
 from sharing.models import AuditEvent
 from tests.faults.acting import CHECKOUT, Driver, Ended, running_driver
-from tests.faults.driver import bytes_of
+from tests.faults.sending import ON_THE_WAY_IN, Sending
 from tests.faults.upkeep import breaches, heal
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("faults")]
-
-SIZE, CHUNK = 3000, 1000
-UPLOADS: dict[str, list[Failpoint]] = {
-    "one_pass": [
-        Failpoint.UPLOAD_BEGINNING,
-        Failpoint.UPLOAD_BEGUN,
-        Failpoint.CHUNK_WRITTEN,
-        Failpoint.STREAM_WRITTEN,
-        Failpoint.UPLOAD_FILING,
-        Failpoint.UPLOAD_FILED,
-    ],
-    "whole": [Failpoint.WHOLE_PUT, Failpoint.WHOLE_FILING, Failpoint.WHOLE_FILED],
-    "tus": [
-        Failpoint.UPLOAD_BEGINNING,
-        Failpoint.UPLOAD_BEGUN,
-        Failpoint.PIECE_NOTED,
-        Failpoint.PIECE_PUT,
-        Failpoint.PIECE_NAMING,
-        Failpoint.PIECE_NAMED,
-        Failpoint.UPLOAD_FINISHING,
-        Failpoint.PIECE_COPIED,
-        Failpoint.UPLOAD_ASSEMBLED,
-        Failpoint.UPLOAD_FILING,
-        Failpoint.UPLOAD_FILED,
-    ],
-}
-ON_THE_WAY_IN = [(point, act) for act, points in UPLOADS.items() for point in points]
 
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, django_db_blocker: Any) -> Iterator[Driver]:
     with running_driver(tmp_path_factory.mktemp("driver")) as made:
         yield made
-
-
-@pytest.fixture(autouse=True)
-def empty_store(db: None) -> None:
-    """What earlier tests left is not ours to explain."""
-    for item in list(store().objects()):
-        store().delete(item.key)
 
 
 class HealBeside:
@@ -118,32 +84,15 @@ def told(action: str) -> int:
 def test_f01_f06_an_upload_struck_at_any_step_is_absent_or_there_once(
     point: Failpoint, act: str, effect: Effect, driver: Driver, alice_actor: Actor
 ) -> None:
-    put("bystander.txt", None, alice_actor)
-    asked: dict[str, Any] = {"who": "alice", "name": "paper.bin", "seed": 7, "size": SIZE}
-    if act != "one_pass":
-        asked["key"] = "the same"
-    if act == "tus":
-        asked["chunk"] = CHUNK
+    sending = Sending(act, alice_actor)
     # One that was held for long may not file: the sweep took its object, which no row names.
     was_swept = point in {Failpoint.WHOLE_PUT, Failpoint.WHOLE_FILING} and effect is Effect.HANG
     held = {"patience": 0.0} if was_swept else {}
-    ended = strike(driver, point, effect, act, **asked, **held)
-    wanted = Document.objects.filter(name="paper.bin")
+    sending.ended = strike(driver, point, effect, act, **sending.asked, **held)
     if effect is Effect.RAISE:
         heal()  # all deadlines pass before the sender comes back
-    if ended.get("document"):
-        assert str(wanted.get().pk) == ended.get("document")
-    assert wanted.count() <= 1
-    if act != "one_pass" or not wanted.exists():  # a person looks whether it is there; a client asks with its key
-        again = {"url": ended.get("url") or ""} if act == "tus" else {}
-        assert driver.act(act, **asked, **again).get("error") is None
-    heal()
-    assert breaches() == []
-    document = wanted.get()
-    assert not Document.objects.exclude(name__in=["paper.bin", "bystander.txt"]).exists()
-    assert b"".join(store().open(document.object_key)) == bytes_of(7, SIZE)
-    assert told("document_added") == 2
-    assert Quota.objects.get(user=alice_actor.user).used_bytes == SIZE + len(b"paper")
+    sending.retry(driver)
+    sending.is_there_once()
 
 
 # --- What is not on its way in ------------------------------------------------------------------------
