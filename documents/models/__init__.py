@@ -3,12 +3,22 @@
 from documents.models.documents import Document, Star, Version, VersionFlaw
 from documents.models.folders import Folder
 from documents.models.jobs import JobRun, JobState
+from documents.models.readings import (
+    FINAL_READING_STATES,
+    Page,
+    PageSource,
+    Picture,
+    PictureKind,
+    Reading,
+    ReadingState,
+)
 from documents.models.topics import DocumentTopic, Topic, TopicColour, TopicReason
 from documents.models.trash import EntryKind, TrashEntry
 from documents.models.upkeep import StrayObject, UpkeepKind, UpkeepRun, VaultIdentity
 from documents.models.uploads import LIVE_UPLOAD_STATES, PendingDeletion, Upload, UploadPiece, UploadState
 
 __all__ = [
+    "FINAL_READING_STATES",
     "LIVE_UPLOAD_STATES",
     "Document",
     "DocumentTopic",
@@ -16,7 +26,13 @@ __all__ = [
     "Folder",
     "JobRun",
     "JobState",
+    "Page",
+    "PageSource",
     "PendingDeletion",
+    "Picture",
+    "PictureKind",
+    "Reading",
+    "ReadingState",
     "Star",
     "StrayObject",
     "Topic",
