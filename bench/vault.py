@@ -4,6 +4,7 @@ import http.client
 import os
 import re
 import secrets
+import select
 import signal
 import socket
 import subprocess
@@ -46,8 +47,11 @@ class Client:
     connection: http.client.HTTPConnection | None = None
 
     def open(self) -> http.client.HTTPConnection:
+        """The connection; a new one where the server has closed it meanwhile."""
         if self.connection is None:
             self.connection = http.client.HTTPConnection("localhost", self.port, timeout=300)
+        elif self.connection.sock is not None and select.select([self.connection.sock], [], [], 0)[0]:
+            self.connection.close()
         return self.connection
 
     def headers(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -1,10 +1,10 @@
 """The one gateway to the object store: a closed list of calls, and errors of its own.
 
-Only this module knows S3. Keys are random and never overwritten; all that describes an object is
-in PostgreSQL, since the embedded store forgets metadata when it restarts. What servers differ in is
-declared in `ABILITIES`. Never called, because some servers answer 200 and overwrite or delete:
-tagging, ACLs, legal holds, bucket policies. Never relied on: conditional writes and the SHA-256 or
-CRC headers (Content-MD5 is what the embedded store verifies).
+Only this module knows S3, and `documents.wire`, its short way for bytes. Keys are random and never
+overwritten; all that describes an object is in PostgreSQL, since the embedded store forgets metadata
+when it restarts. What servers differ in is declared in `ABILITIES`. Never called, because some servers
+answer 200 and overwrite or delete: tagging, ACLs, legal holds, bucket policies. Never relied on:
+conditional writes and the SHA-256 or CRC headers (Content-MD5 is what the embedded store verifies).
 """
 
 import base64
@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,8 +26,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from django.conf import settings
 from storages.backends.s3 import S3Storage
+from urllib3.exceptions import HTTPError
 
 from documents.store_errors import ObjectMissing, StoreError, StoreUnavailable, UploadForgotten
+from documents.wire import Wire
 from documents.writing import PART_BYTES, ObjectWriter, PartReceipt
 
 __all__ = [
@@ -117,6 +120,16 @@ class OneConnectionStorage(S3Storage):  # type: ignore[misc]
         with _connection_lock:
             return super().connection
 
+    def _create_session(self) -> Any:
+        self.session = super()._create_session()
+        return self.session
+
+    @cached_property
+    def wire(self) -> Wire:
+        """The short way for bytes, to the same bucket with the same credentials."""
+        client = self.connection.meta.client
+        return Wire(client, self.session.get_credentials(), self.bucket_name)
+
 
 _connection_lock = threading.Lock()
 
@@ -133,8 +146,7 @@ def _told_in_our_words(key: str = "") -> Iterator[None]:
         if status == 404 and code not in OUTAGE_CODES:
             raise ObjectMissing(key) from error
         raise StoreUnavailable(f"the object store answered {status} {code}") from error
-    except (BotoCoreError, HTTPClientError, OSError) as error:
-        # urllib3's errors derive from HTTPError, not OSError; botocore wraps all but those of a body being read.
+    except (BotoCoreError, HTTPClientError, HTTPError, OSError) as error:
         raise StoreUnavailable(f"the object store cannot be reached: {type(error).__name__}") from error
 
 
@@ -158,13 +170,14 @@ class ObjectStore:
         self._keys = keys
         self.abilities = ABILITIES[kind]
         self._local_root = Path(local_root) / bucket if local_root else None
+        style = "path" if endpoint_url or "." in bucket else "virtual"
         self._storage = OneConnectionStorage(
             bucket_name=bucket,
             endpoint_url=endpoint_url or None,
             access_key=access_key or None,
             secret_key=secret_key or None,
             region_name=region,
-            addressing_style="path" if endpoint_url else "auto",
+            addressing_style=style,
             client_config=Config(
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
@@ -174,7 +187,7 @@ class ObjectStore:
                 max_pool_connections=100,
                 signature_version="s3v4",
                 tcp_keepalive=True,
-                s3={"addressing_style": "path" if endpoint_url else "auto", "payload_signing_enabled": False},
+                s3={"addressing_style": style, "payload_signing_enabled": False},
             ),
         )
 
@@ -182,19 +195,17 @@ class ObjectStore:
     def _client(self) -> Any:
         return self._storage.connection.meta.client
 
+    @property
+    def _wire(self) -> Wire:
+        return self._storage.wire
+
     # --- whole objects ------------------------------------------------------------------------------
 
     def put(self, key: str, data: bytes, md5: bytes = b"") -> None:
         """Store an object of at most a part's size. The store verifies the MD5 we send (taken here if not given)."""
         self._check_key(key)
         with _told_in_our_words(key):
-            self._client.put_object(
-                Bucket=self.bucket,
-                Key=key,
-                Body=data,
-                ContentMD5=_md5(data, md5),
-                ContentType="application/octet-stream",
-            )
+            self._wire.put(key, data, _md5(data, md5))
         self._make_durable(key)
 
     @contextmanager
@@ -218,14 +229,12 @@ class ObjectStore:
         self._check_key(key)
         if end is not None and end <= start:
             return ObjectReader(None, 0)
-        is_range = bool(start) or end is not None
-        arguments: dict[str, Any] = {"Bucket": self.bucket, "Key": key}
-        if is_range:
-            arguments["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
+        wanted = f"bytes={start}-{'' if end is None else end - 1}" if start or end is not None else ""
         with _told_in_our_words(key):
-            answer = self._client.get_object(**arguments)
-        reader = ObjectReader(answer["Body"], int(answer["ContentLength"]))
-        if is_range and not _is_range_asked_for(answer, start, end):
+            answer = self._wire.get(key, wanted)
+        length = int(answer.headers.get("Content-Length", 0))
+        reader = ObjectReader(answer, length)
+        if wanted and not _is_range_asked_for(answer.headers.get("Content-Range", ""), length, start, end):
             reader.close()
             raise StoreUnavailable("the object store answered another range than was asked for")
         return reader
@@ -273,15 +282,8 @@ class ObjectStore:
     def put_part(self, key: str, upload_id: str, number: int, data: bytes, md5: bytes = b"") -> PartReceipt:
         """Send one part, counted from 1, in order; all but the last at least 5 MiB. Raises UploadForgotten."""
         with _told_in_our_words(key):
-            answer = self._client.upload_part(
-                Bucket=self.bucket,
-                Key=key,
-                UploadId=upload_id,
-                PartNumber=number,
-                Body=data,
-                ContentMD5=_md5(data, md5),
-            )
-        return PartReceipt(number, answer["ETag"])
+            etag = self._wire.put(key, data, _md5(data, md5), upload_id=upload_id, number=number)
+        return PartReceipt(number, etag)
 
     def complete_multipart(self, key: str, upload_id: str, parts: list[PartReceipt]) -> None:
         """Make the parts one object. Raises UploadForgotten."""
@@ -422,16 +424,17 @@ class ObjectReader(Iterator[bytes]):
         body, self._body = self._body, None
         if body is not None:
             body.close()
+            body.release_conn()
 
 
-def _is_range_asked_for(answer: dict[str, Any], start: int, end: int | None) -> bool:
+def _is_range_asked_for(named: str, length: int, start: int, end: int | None) -> bool:
     """Whether the answer names the range that was asked for, and is as long."""
-    found = CONTENT_RANGE.match(answer.get("ContentRange") or "")
+    found = CONTENT_RANGE.match(named)
     if found is None:
         return False
     first, last, size = (int(group) for group in found.groups())
     wanted = (size if end is None else end) - 1
-    return (first, last) == (start, wanted) and int(answer["ContentLength"]) == last - first + 1
+    return (first, last) == (start, wanted) and length == last - first + 1
 
 
 def _md5(data: bytes, digest: bytes = b"") -> str:
