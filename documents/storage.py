@@ -20,7 +20,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -170,7 +170,7 @@ class ObjectStore:
         self._keys = keys
         self.abilities = ABILITIES[kind]
         self._local_root = Path(local_root) / bucket if local_root else None
-        style = "path" if endpoint_url or "." in bucket else "virtual"
+        style: Literal["path", "virtual"] = "path" if endpoint_url or "." in bucket else "virtual"
         self._storage = OneConnectionStorage(
             bucket_name=bucket,
             endpoint_url=endpoint_url or None,

@@ -90,7 +90,7 @@ class Wire:
         request = AWSRequest(method, self._root + path, headers)
         request.context["client_config"] = UNSIGNED
         S3SigV4Auth(self._credentials.get_frozen_credentials(), "s3", self._region).add_auth(request)
-        return self._pool.urlopen(
+        answer: urllib3.BaseHTTPResponse = self._pool.urlopen(
             method,
             path,
             data,
@@ -100,6 +100,7 @@ class Wire:
             preload_content=False,
             decode_content=False,
         )
+        return answer
 
 
 def _error_of(answer: urllib3.BaseHTTPResponse, method: str) -> ClientError:
