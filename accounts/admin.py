@@ -28,11 +28,11 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import actions
 from accounts.actors import Actor
-from accounts.models import Group, Invitation, Membership, Role, User
+from accounts.models import Group, Invitation, Membership, QuotaRequest, QuotaRequestState, Role, User
 from documents.names import InvalidName, clean_name, name_key
 
 MEGABYTE = 1024 * 1024
-__all__ = ["GroupAdmin", "InvitationAdmin", "UserAdmin"]
+__all__ = ["GroupAdmin", "InvitationAdmin", "QuotaRequestAdmin", "UserAdmin"]
 
 # Registered by packages, and either without a trail row or with nothing to show here.
 assert allauth.account.admin
@@ -70,6 +70,26 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text=_("Below what is kept already, nothing is lost; nothing more can be added."),
     )
 
+    extra = forms.DecimalField(
+        label=_("On top in MB"),
+        min_value=0,
+        max_value=Decimal(actions.LARGEST_LIMIT_BYTES // MEGABYTE),
+        max_digits=20,
+        decimal_places=3,
+        required=False,
+        help_text=_("Until the day below, then it ends by itself. Empty or 0: nothing on top."),
+    )
+    extra_until = forms.SplitDateTimeField(
+        label=_("On top until"), required=False, widget=admin.widgets.AdminSplitDateTime
+    )
+    file_limit = forms.IntegerField(
+        label=_("Files at most"),
+        min_value=0,
+        max_value=2**31 - 1,
+        required=False,
+        help_text=_("Versions and the trash count too. Empty: as many as fit."),
+    )
+
     class Meta:
         model = User
         fields: ClassVar = ["role", "is_active"]
@@ -77,16 +97,28 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "limit" in self.fields:
-            limit = Decimal(self.instance.quota.limit_bytes) / MEGABYTE
-            self.initial["limit"] = limit.quantize(Decimal("0.001")).normalize()
+            quota = self.instance.quota
+            self.initial["limit"] = _in_megabytes(quota.limit_bytes)
+            self.initial["file_limit"] = quota.file_limit
+            if quota.extra_bytes:
+                self.initial["extra"] = _in_megabytes(quota.extra_bytes)
+                self.initial["extra_until"] = quota.granted_until
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
+        until = cleaned.get("extra_until")
+        if cleaned.get("extra") and "extra_until" in cleaned and (until is None or until <= now()):
+            self.add_error("extra_until", gettext("Please give a day in the future, until when it is granted."))
         stays = cleaned.get("role") == Role.ADMIN and cleaned.get("is_active")
         others = User.objects.filter(role=Role.ADMIN, is_active=True).exclude(pk=self.instance.pk)
         if not stays and not others.exists():
             raise ValidationError(str(actions.LastAdmin()))
         return cleaned
+
+
+def _in_megabytes(size_bytes: int) -> Decimal:
+    """As one would write it: 100, not 1E+2."""
+    return Decimal(f"{(Decimal(size_bytes) / MEGABYTE).quantize(Decimal('0.001')).normalize():f}")
 
 
 @admin.register(User)
@@ -114,7 +146,7 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     fieldsets = (
         (None, {"fields": ("handle", "display_name", "email", "second_step", "last_login", "created_at")}),
         (_("What the person may do"), {"fields": ("role", "is_active")}),
-        (_("Space"), {"fields": ("limit", "used", "under_way")}),
+        (_("Space"), {"fields": ("limit", "extra", "extra_until", "file_limit", "used", "under_way")}),
     )
     actions = ("send_reset", "disable", "enable")
 
@@ -141,7 +173,7 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description=_("limit"), ordering="quota__limit_bytes")
     def limit(self, user: User) -> str:
-        return filesizeformat(user.quota.limit_bytes)
+        return filesizeformat(user.quota.allowed_bytes)
 
     @admin.display(description=_("full"), ordering="share")
     def share(self, user: User) -> str:
@@ -158,6 +190,13 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         with transaction.atomic():
             if "limit" in form.changed_data:
                 actions.change_limit(person, int(wanted["limit"] * MEGABYTE), by=by)
+            if "file_limit" in form.changed_data:
+                actions.change_file_limit(person, wanted["file_limit"], by=by)
+            if {"extra", "extra_until"} & set(form.changed_data):
+                if wanted["extra"]:
+                    actions.give_room(person, int(wanted["extra"] * MEGABYTE), until=wanted["extra_until"], by=by)
+                else:
+                    actions.take_room_back(person, by=by)
             if wanted["is_active"]:
                 actions.enable_user(person, by=by)
             actions.change_role(person, wanted["role"], by=by)
@@ -302,3 +341,34 @@ class InvitationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def withdraw(self, request: HttpRequest, chosen: QuerySet[Invitation]) -> None:
         count = sum(actions.withdraw_invitation(one, by=actor_of(request)) for one in chosen)
         self.message_user(request, gettext("%(count)d withdrawn.") % {"count": count})
+
+
+@admin.register(QuotaRequest)
+class QuotaRequestAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What was asked for and answered. Answers are given on a page of the vault, through the verbs."""
+
+    list_display = ("user", "wanted", "state", "created_at", "answered")
+    list_filter = ("state", "created_at")
+    search_fields = ("user__handle", "user__email")
+    list_select_related = ("user", "decided_by")
+    ordering = ("-created_at",)
+    fields = ("user", "wanted", "reason", "state", "created_at", "answered", "answer", "decided_by", "decided_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: QuotaRequest | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: QuotaRequest | None = None) -> bool:
+        return False
+
+    @admin.display(description=_("wanted"), ordering="wanted_bytes")
+    def wanted(self, asked: QuotaRequest) -> str:
+        return filesizeformat(asked.wanted_bytes)
+
+    @admin.display(description=_("answer"))
+    def answered(self, asked: QuotaRequest) -> str:
+        if asked.state != QuotaRequestState.OPEN:
+            return asked.answer or "–"
+        return format_html('<a href="{}">{}</a>', reverse("answer_request", args=[asked.pk]), gettext("Answer it"))

@@ -1,6 +1,8 @@
 """The forms of signing in, signing up and of a person's own settings, in our words."""
 
 import zoneinfo
+from datetime import datetime, time
+from decimal import Decimal
 from typing import Any
 
 from allauth.account import forms as account
@@ -15,6 +17,7 @@ from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
 from django.http import HttpRequest, HttpResponse
+from django.utils.timezone import make_aware
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -251,3 +254,68 @@ class JoinForm(forms.Form):
 
     def clean_handle(self) -> str:
         return clean_handle(self.cleaned_data["handle"])
+
+
+# --- Room -------------------------------------------------------------------------------------------
+
+UNITS = {"mb": 1024**2, "gb": 1024**3, "tb": 1024**4}
+
+
+class RoomForm(forms.Form):
+    """An amount of space, in the unit people choose; `size_bytes` of the cleaned data is what it comes to."""
+
+    amount = forms.DecimalField(
+        label=_("How much more"),
+        min_value=Decimal("0.001"),
+        max_value=Decimal(1024**2),
+        max_digits=12,
+        decimal_places=3,
+        localize=False,
+        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
+    )
+    unit = forms.ChoiceField(label=_("Unit"), choices=[("mb", _("MB")), ("gb", _("GB")), ("tb", _("TB"))], initial="mb")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("amount") and cleaned.get("unit"):
+            cleaned["size_bytes"] = int(cleaned["amount"] * UNITS[cleaned["unit"]])
+        return cleaned
+
+
+class AskForRoomForm(RoomForm):
+    reason = forms.CharField(
+        label=_("What for"),
+        max_length=500,
+        required=False,
+        help_text=_("The admin reads this."),
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+
+class AnswerForm(RoomForm):
+    """What an admin decides. The amount is needed only to grant."""
+
+    decision = forms.ChoiceField(choices=[("grant", _("Grant")), ("refuse", _("Refuse"))], widget=forms.HiddenInput)
+    until = forms.DateField(
+        label=_("Until and with"),
+        required=False,
+        help_text=_("It ends by itself after this day. Empty: for good."),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+    answer = forms.CharField(
+        label=_("A word to the person"), max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+    def __init__(self, data: Any = None, **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        if data is not None and data.get("decision") == "refuse":
+            for name in ("amount", "unit", "until"):
+                self.fields[name].required = False
+
+    def clean_until(self) -> datetime | None:
+        """The end of that day, in the zone of the admin who answers."""
+        day = self.cleaned_data["until"]
+        try:
+            return make_aware(datetime.combine(day, time(23, 59, 59))) if day else None
+        except (OverflowError, ValueError):
+            raise forms.ValidationError(gettext("Please give a date."))

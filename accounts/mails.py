@@ -10,7 +10,7 @@ from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from accounts.models import Invitation, User
+from accounts.models import Invitation, QuotaRequest, QuotaRequestState, User
 from accounts.secrets import ResetTokens
 
 logger = logging.getLogger(__name__)
@@ -54,3 +54,30 @@ def reset_link(user: User) -> str:
 
 def send_reset_link(user: User) -> bool:
     return deliver(compose("emails/reset_by_admin", user.email, {"link": reset_link(user), "handle": user.handle}))
+
+
+def send_room_asked(asked: QuotaRequest, admin: User) -> bool:
+    context = {"handle": admin.handle, "asked": asked, "quota": asked.user.quota, "link": _address("people")}
+    return deliver(compose("emails/room_asked", admin.email, context))
+
+
+def send_room_answered(asked: QuotaRequest) -> bool:
+    is_granted = asked.state == QuotaRequestState.GRANTED
+    return _about_room("emails/room_answered", asked.user, asked=asked, is_granted=is_granted)
+
+
+def send_room_ended(user: User) -> bool:
+    return _about_room("emails/room_ended", user)
+
+
+def send_nearly_full(user: User) -> bool:
+    return _about_room("emails/nearly_full", user)
+
+
+def _about_room(template: str, user: User, **more: Any) -> bool:
+    context = {"handle": user.handle, "quota": user.quota, "link": _address("space"), **more}
+    return deliver(compose(template, user.email, context))
+
+
+def _address(name: str) -> str:
+    return str(settings.BASE_URL) + reverse(name)

@@ -115,6 +115,10 @@ class User(AbstractBaseUser):
         return self.handle
 
 
+# From here on a person is warned: nearly full, and as good as full.
+WARNING_PERCENTS = (80, 95)
+
+
 class Quota(models.Model):
     """How many bytes a person may keep, keeps, and has promised to uploads under way."""
 
@@ -155,13 +159,33 @@ class Quota(models.Model):
         return self.limit_bytes + self.extra_bytes
 
     @property
+    def taken_bytes(self) -> int:
+        """What is kept, and what is held for uploads under way."""
+        return self.used_bytes + self.reserved_bytes
+
+    @property
     def free_bytes(self) -> int:
-        return max(0, self.allowed_bytes - self.used_bytes - self.reserved_bytes)
+        return max(0, self.allowed_bytes - self.taken_bytes)
+
+    @property
+    def over_bytes(self) -> int:
+        """How much more is kept than may be: after a limit was lowered, or a grant has ended."""
+        return max(0, self.taken_bytes - self.allowed_bytes)
 
     @property
     def percent(self) -> int:
-        taken = self.used_bytes + self.reserved_bytes
-        return min(100, round(100 * taken / self.allowed_bytes)) if self.allowed_bytes else 100
+        return min(100, round(100 * self.taken_bytes / self.allowed_bytes)) if self.allowed_bytes else 100
+
+    @property
+    def warning(self) -> str:
+        """How near the end is: "" or "high", "full", "over"."""
+        if self.over_bytes:
+            return "over"
+        high, full = WARNING_PERCENTS
+        taken = 100 * self.taken_bytes
+        if not self.allowed_bytes or taken >= full * self.allowed_bytes:
+            return "full"
+        return "high" if taken >= high * self.allowed_bytes else ""
 
 
 class QuotaRequestState(models.TextChoices):

@@ -99,12 +99,21 @@ def _ask(statement: str, user_id: UUID, *, used_bytes: int = 0, reserved_bytes: 
 
 
 def _require_place(user_id: UUID, file_limit: int | None, *, more: int) -> None:
-    if file_limit is None:
-        return
+    if file_limit is not None and files_of(user_id) + more > file_limit:
+        raise TooManyFiles(file_limit)
+
+
+def files_of(user_id: UUID) -> int:
+    """How many files a person keeps or is being sent: every version counts, the trash too."""
     with connection.cursor() as cursor:
         cursor.execute(FILES, {"user": user_id})
-        if cursor.fetchone()[0] + more > file_limit:
-            raise TooManyFiles(file_limit)
+        count: int = cursor.fetchone()[0]
+    return count
+
+
+def files_left(quota: Quota) -> int | None:
+    """How many more files there is a place for; None for as many as fit."""
+    return None if quota.file_limit is None else max(0, quota.file_limit - files_of(quota.pk))
 
 
 def _move(user_id: UUID, *, used_bytes: int = 0, reserved_bytes: int = 0) -> None:

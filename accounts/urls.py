@@ -5,7 +5,7 @@ from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as codes
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from accounts.views import join, outbox, people, profile, second_step
+from accounts.views import join, outbox, people, profile, room, second_step
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("account/login/", account.login, name="account_login"),
@@ -41,6 +41,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("profile/", profile.profile, name="profile"),
     path("people/", people.people, name="people"),
     path("people/invitations/<uuid:invitation_id>/withdraw/", people.withdraw, name="withdraw_invitation"),
+    path("people/requests/<uuid:request_id>/", room.answer_request, name="answer_request"),
+    path("room/ask/", room.ask_for_room, name="ask_for_room"),
+    path("room/withdraw/", room.withdraw_request, name="withdraw_request"),
     path("join/<str:token>/", join.join, name="join"),
     path("outbox/", outbox.outbox, name="outbox"),
 ]

@@ -24,6 +24,7 @@ REQUEUE = Recurring("documents.jobs.requeue_due", minutes=1)
 RECURRING = (
     Recurring("documents.tasks.purge_objects", minutes=10),
     Recurring("documents.tasks.expire_uploads", minutes=10),
+    Recurring("accounts.tasks.watch_quotas", minutes=10),
     Recurring("documents.tasks.sweep_objects", minutes=60),
     Recurring("documents.tasks.purge_old_trash", at_hour=2),
     Recurring("documents.tasks.thin_versions", at_hour=2),

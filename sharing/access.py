@@ -136,6 +136,12 @@ def own_uploads(actor: Actor) -> QuerySet[Upload]:
     return Upload.objects.filter(actor=user) if user is not None else Upload.objects.none()
 
 
+def charged_uploads(actor: Actor) -> QuerySet[Upload]:
+    """What is being sent into the actor's own vault, by whomever."""
+    user = actor.active_user
+    return Upload.objects.filter(user=user) if user is not None else Upload.objects.none()
+
+
 def visible_events(actor: Actor) -> QuerySet[AuditEvent]:
     """What the actor did himself, and what was done to what is his. Admins read all in the admin."""
     user = actor.active_user
@@ -269,6 +275,14 @@ def fetch_trash_entry(actor: Actor, entry_id: UUID) -> TrashEntry:
 def fetch_upload(actor: Actor, upload_id: UUID) -> Upload:
     """An upload the actor himself began."""
     upload = own_uploads(actor).filter(pk=upload_id).first()
+    if upload is None:
+        raise NotVisible
+    return upload
+
+
+def fetch_charged_upload(actor: Actor, upload_id: UUID) -> Upload:
+    """An upload into the actor's own vault, which he may stop whoever sends it."""
+    upload = charged_uploads(actor).filter(pk=upload_id).first()
     if upload is None:
         raise NotVisible
     return upload

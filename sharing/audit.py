@@ -43,6 +43,12 @@ class Verb(models.TextChoices):
     QUOTA_CHANGED = "quota_changed", _("changed a limit")
     QUOTA_REFUSED = "quota_refused", _("was refused for lack of space")
     QUOTA_RECOUNTED = "quota_recounted", _("corrected the count of used space")
+    QUOTA_WARNED = "quota_warned", _("warned that the space is nearly full")
+    ROOM_ASKED = "room_asked", _("asked for more space")
+    ROOM_WITHDRAWN = "room_withdrawn", _("withdrew a request for more space")
+    ROOM_GRANTED = "room_granted", _("granted more space")
+    ROOM_REFUSED = "room_refused", _("refused more space")
+    ROOM_ENDED = "room_ended", _("ended what was granted on top")
     GROUP_MADE = "group_made", _("made a group")
     GROUP_CHANGED = "group_changed", _("changed a group")
     GROUP_DELETED = "group_deleted", _("deleted a group")
@@ -98,8 +104,8 @@ class Verb(models.TextChoices):
 DETAILS = frozenset(
     {
         "added", "address", "available", "colour", "count", "documents", "entries", "fields", "from", "in", "left",
-        "level", "name_before", "reason", "received_bytes", "removed", "reserved_bytes", "role", "sha256",
-        "size_bytes", "to", "topic", "type", "used_bytes", "version", "wanted",
+        "level", "name_before", "percent", "reason", "received_bytes", "removed", "reserved_bytes", "role", "sha256",
+        "size_bytes", "to", "topic", "type", "until", "used_bytes", "version", "wanted",
     }
 )  # fmt: skip
 

@@ -17,10 +17,11 @@ from accounts.actions import AlreadyMember, invite, withdraw_invitation
 from accounts.actions.rights import only_admins
 from accounts.forms import InviteForm
 from accounts.middleware import PersonRequest
-from accounts.models import Invitation, User
+from accounts.models import Invitation, QuotaRequest, QuotaRequestState, User
 from sharing.access import NotVisible
 
 PER_PAGE = 50
+REQUESTS_SHOWN = 50
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -45,6 +46,7 @@ def people(request: PersonRequest) -> HttpResponse:
         found = found.filter(Q(handle__icontains=query) | Q(email__icontains=query) | Q(display_name__icontains=query))
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     waiting = Invitation.objects.filter(accepted_at=None, withdrawn_at=None, expires_at__gt=now()).exclude(email="")
+    open_requests = QuotaRequest.objects.filter(state=QuotaRequestState.OPEN).select_related("user__quota")
     return render(
         request,
         "accounts/people.html",
@@ -53,6 +55,7 @@ def people(request: PersonRequest) -> HttpResponse:
             "form": form,
             "page": page,
             "query": query,
+            "requests": open_requests.order_by("created_at")[:REQUESTS_SHOWN],
             "invitations": waiting.select_related("invited_by").order_by("-created_at")[:100],
             "made": made,
             "link": link,

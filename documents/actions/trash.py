@@ -270,7 +270,7 @@ def _purge(entries: list[TrashEntry], by: Actor) -> None:
     documents = list(Document.objects.filter(trash__in=entries).values_list("pk", "name"))
     doomed = list(Folder.objects.filter(trash__in=entries).values_list("pk", flat=True))
     _save_from(doomed, entries)
-    freed = sum(_purge_documents([key for key, _name in part]) for part in _parts(documents))
+    freed = sum(remove_documents([key for key, _name in part]) for part in _parts(documents))
     Folder.objects.filter(pk__in=doomed).delete()
     TrashEntry.objects.filter(pk__in=[entry.pk for entry in entries]).delete()
     quota.free(owner_id, freed)
@@ -294,8 +294,8 @@ def _parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
     return (items[start : start + PURGE_BATCH] for start in range(0, len(items), PURGE_BATCH))
 
 
-def _purge_documents(ids: list[UUID]) -> int:
-    """Remove documents with their versions; answers how many bytes those had."""
+def remove_documents(ids: list[UUID]) -> int:
+    """Remove rows of documents with their versions, and note the objects; answers how many bytes those had."""
     versions = list(Version.objects.filter(document__in=ids).values_list("object_key", "size_bytes"))
     PendingDeletion.objects.bulk_create(
         [PendingDeletion(object_key=key) for key, _size in versions], ignore_conflicts=True

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Count
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
@@ -17,7 +18,7 @@ from accounts import quota
 from accounts.actors import Actor
 from documents import jobs
 from documents.actions.errors import Refused
-from documents.actions.trash import restore
+from documents.actions.trash import remove_documents, restore
 from documents.locks import lock_vault
 from documents.models import Document, EntryKind, PendingDeletion, Version
 from documents.uploads.filing import make_current, next_number
@@ -26,6 +27,7 @@ from sharing.access import Level
 from sharing.audit import Verb
 
 NOTE_LIMIT = 500
+COPIES_AT_ONCE = 500
 
 
 class IsCurrent(Refused):
@@ -69,6 +71,18 @@ def delete_version(version: Version, *, by: Actor) -> None:
     if document.current_version_id == version.pk:
         raise IsCurrent(_("This is the current version. Make another one current first, or throw the document away."))
     _remove(document, [version], by)
+
+
+@transaction.atomic
+def drop_older_versions(document: Document, *, by: Actor) -> int:
+    """Delete all older versions of one's own document but those with a note; answers how many."""
+    lock_vault(document.user_id, is_shared=True)
+    access.fetch_document(by, document.pk, Level.OWN)
+    document = Document.objects.select_for_update(of=("self",)).get(pk=document.pk)
+    versions = list(document.versions.filter(current_of=None, note=""))
+    if versions:
+        _remove(document, versions, by)
+    return len(versions)
 
 
 def _remove(document: Document, versions: list[Version], by: Actor) -> None:
@@ -182,6 +196,31 @@ def restore_instead(document: Document, other: Document, *, by: Actor) -> None:
         raise access.NotVisible(_("There is nothing here that you can see."))
     _drop(document, Document.objects.get(pk=other.pk), by)  # first, so that its name is free
     restore(entry, by=by)
+
+
+@transaction.atomic
+def keep_one(kept: Document, *, by: Actor) -> tuple[int, int]:
+    """Delete for good the actor's other live documents of the same bytes; answers how many, and the bytes freed.
+
+    One that has older versions of its own stays: those are nowhere else. Raises NotVisible or NotAllowed, and
+    Refused where the stored bytes of the one to keep are known to be missing or damaged.
+    """
+    lock_vault(kept.user_id)
+    kept = access.fetch_documents(by, [kept.pk], Level.OWN)[0]
+    if kept.current_version is None or kept.current_version.flaw:
+        raise Refused(_("The content of this one is missing or damaged. Keep another one."))
+    same = Document.objects.live().owned_by(kept.user_id).filter(sha256=kept.sha256, size_bytes=kept.size_bytes)
+    spare = same.exclude(pk=kept.pk).annotate(version_count=Count("versions")).filter(version_count=1)
+    rows = list(spare.order_by("pk").values_list("pk", "name")[:COPIES_AT_ONCE])
+    freed = remove_documents([key for key, _name in rows])
+    quota.free(kept.user_id, freed)
+    details: dict[str, object] = {"to": kept.name}
+    audit.record_many(
+        Verb.DOCUMENT_PURGED, [("document", key, name, kept.user_id, details) for key, name in rows], by=by
+    )
+    if rows:
+        jobs.enqueue("documents.tasks.purge_objects")
+    return len(rows), freed
 
 
 def _drop(document: Document, other: Document, by: Actor) -> None:

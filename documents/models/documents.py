@@ -86,7 +86,16 @@ class Document(models.Model):
                 condition=models.Q(trash=None),
                 name="ix_documents_recent",
             ),
-            models.Index(fields=["user", "sha256"], name="ix_documents_user_sha256"),
+            models.Index(
+                fields=["user", "size_bytes", "id"], condition=models.Q(trash=None), name="ix_documents_largest"
+            ),
+            # What is kept twice is found in this alone.
+            models.Index(
+                fields=["user", "sha256"],
+                include=["size_bytes"],
+                condition=models.Q(trash=None),
+                name="ix_documents_twins",
+            ),
             GinIndex(OpClass("name_key", name="gin_trgm_ops"), name="ix_documents_name_trigrams"),
         ]
 
@@ -134,6 +143,7 @@ class Version(models.Model):
             # What was never read, or longest ago, is read next.
             models.Index(models.F("checked_at").asc(nulls_first=True), "id", name="ix_versions_checked"),
             models.Index(fields=["sha256"], name="ix_versions_sha256"),
+            models.Index(fields=["document"], condition=models.Q(number__gt=1), name="ix_versions_later"),
             models.Index(fields=["flaw"], condition=~models.Q(flaw=""), name="ix_versions_flawed"),
         ]
 

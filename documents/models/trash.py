@@ -50,6 +50,7 @@ class TrashEntry(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["user", "-trashed_at", "-id"], name="ix_trash_user_trashed"),
             models.Index(fields=["trashed_at"], name="ix_trash_trashed"),
+            models.Index(fields=["user", "size_bytes", "id"], name="ix_trash_largest"),
         ]
 
     def __str__(self) -> str:

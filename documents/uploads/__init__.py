@@ -7,7 +7,7 @@ bytes flow.
 """
 
 from documents.uploads.beginning import begin_upload, redirect_upload
-from documents.uploads.ending import cancel_upload, expire_uploads, stop_upload
+from documents.uploads.ending import cancel_upload, expire_uploads, stop_upload, turn_away
 from documents.uploads.foreseeing import Clash, Outlook, foresee
 from documents.uploads.incoming import CHECKSUM_KINDS, PIECE_BYTES, Checksum
 from documents.uploads.keys import upload_of_key
@@ -40,5 +40,6 @@ __all__ = [
     "redirect_upload",
     "stop_upload",
     "store_stream",
+    "turn_away",
     "upload_of_key",
 ]

@@ -28,6 +28,17 @@ def cancel_upload(upload_id: UUID, *, by: Actor) -> None:
             _tell(audit.Verb.UPLOAD_CANCELLED, closed, by)
 
 
+def turn_away(upload_id: UUID, *, by: Actor) -> bool:
+    """End an upload into one's own vault, whoever sends it; answers whether it was still under way."""
+    upload = access.fetch_charged_upload(by, upload_id)
+    reason = "" if upload.actor_id == upload.user_id else _("The owner of the vault has stopped it.")
+    with transaction.atomic():
+        closed = _close(upload, UploadState.CANCELLED, reason)
+        if closed is not None:
+            _tell(audit.Verb.UPLOAD_CANCELLED, closed, by)
+    return closed is not None
+
+
 def stop_upload(upload_id: UUID, *, by: Actor) -> bool:
     """End anybody's upload, as an admin; answers whether it was still under way."""
     access.require_admin(by)

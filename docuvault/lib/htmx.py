@@ -35,15 +35,21 @@ def back_to(request: HttpRequest, otherwise: str) -> str:
     return otherwise
 
 
-def done(request: HttpRequest, message: str, *, to: str, undo_url: str = "", is_moving: bool = False) -> HttpResponse:
-    """Tell of success: a toast for scripts (which stay where they are unless `is_moving`), else a message and `to`."""
+def done(
+    request: HttpRequest, message: str, *, to: str, undo_url: str = "", is_moving: bool = False, is_error: bool = False
+) -> HttpResponse:
+    """Tell how a verb ended: a toast for scripts, who stay where they are unless `is_moving`; else a message and `to`.
+
+    Either has a button to undo by where there is an `undo_url`.
+    """
     if is_fragment(request):
         response = HttpResponse(status=200)
         response.headers["HX-Done"] = "1"
-        events = {"toast": {"message": message, "undo_url": undo_url}, "quota-changed": {}}
-        response.headers["HX-Trigger"] = json.dumps(events)
+        toast = {"message": message, "undo_url": undo_url, "kind": "error" if is_error else "info"}
+        response.headers["HX-Trigger"] = json.dumps({"toast": toast, "quota-changed": {}})
         if is_moving:
             response.headers["HX-Location"] = to
         return response
-    messages.success(request, message)
+    tell = messages.error if is_error else messages.success
+    tell(request, message, extra_tags=undo_url)
     return redirect(to)
