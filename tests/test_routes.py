@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from accounts.actions import invite
+from accounts.actions import ask_for_room, invite
 from accounts.actors import Actor
 from accounts.models import User
 from documents import uploads
@@ -66,6 +66,7 @@ def world(alice: User, bob: User, charlie: User, admin_person: User, client_for:
     entry = trash_document(put(f"{CANARY}-trash.txt", None, by), by=by)
     upload = uploads.begin_upload(f"{CANARY}-upload.txt", 10, folder, by=by)
     invitation, _link = invite("new@vault.test", "member", by=Actor.for_user(admin_person))
+    asked = ask_for_room(1024, f"{CANARY}-reason", by=by)
     people = {
         "anonymous": Client(),
         "stranger": client_for(charlie),
@@ -81,6 +82,7 @@ def world(alice: User, bob: User, charlie: User, admin_person: User, client_for:
         "entry_id": str(entry.pk),
         "upload_id": str(upload.pk),
         "invitation_id": str(invitation.pk),
+        "request_id": str(asked.pk),
         "ticket": "forged",
         "token": "unknown",
         "key": "unknown",
@@ -123,6 +125,8 @@ def body(route: str, world: World) -> dict[str, str]:
         "/selection/": {"action": "trash", "document": document},
         "/uploads/foresee/": {"folder": folder, "files": '[["a.txt", 1]]'},
         "/topics/new/": {"name": "New", "colour": "red"},
+        "/room/ask/": {"amount": "5", "unit": "mb"},
+        "/people/requests/<uuid:request_id>/": {"decision": "grant", "amount": "5", "unit": "mb"},
     }
     if route in known:
         return known[route]
@@ -200,7 +204,7 @@ def test_what_strangers_from_the_street_may_open_is_exactly_this(world: World) -
 
 OWNED = (
     "documents", "versions", "folders", "topics", "document_topics", "trash_entries", "uploads", "quotas", "users",
-    "shares", "stars", "invitations",
+    "shares", "stars", "invitations", "quota_requests",
 )  # fmt: skip
 
 
@@ -218,13 +222,13 @@ def test_those_who_may_not_know_learn_nothing_and_change_nothing(world: World) -
     before = fingerprint()
     for route in routes():
         for person in ("anonymous", "stranger", "admin"):
-            if person == "admin" and route.startswith("/admin/"):
+            if person == "admin" and route.startswith(("/admin/", "/people/")):
                 continue
             for method in ("GET", "POST"):
                 path, fields = address(route, world.values), body(route, world)
                 if route == "/folders/new/" and person == "stranger":
                     fields = {"name": "New"}  # his own
-                makes_own = route in {"/folders/new/", "/topics/new/"} and method == "POST"
+                makes_own = route in {"/folders/new/", "/topics/new/", "/room/ask/"} and method == "POST"
                 with transaction.atomic():
                     client = fresh(world.people[person])
                     response = client.get(path) if method == "GET" else client.post(path, fields)
@@ -258,6 +262,7 @@ def test_the_checks_have_teeth(world: World, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(access, "visible_folders", lambda actor, at_least=Level.VIEW: Folder.objects.live())
     monkeypatch.setattr(access, "visible_topics", lambda actor: Topic.objects.all())
     monkeypatch.setattr(access, "own_trash", lambda actor: TrashEntry.objects.all())
+    monkeypatch.setattr(access, "charged_uploads", lambda actor: Upload.objects.all())
     monkeypatch.setattr(access, "own_uploads", lambda actor: Upload.objects.all())
     without_teeth = []
     for route in routes():

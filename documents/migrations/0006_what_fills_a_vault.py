@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("documents", "0004_versions_by_digest"),
+        ("documents", "0005_readings"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
