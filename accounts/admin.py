@@ -12,6 +12,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminSplitDateTime
 from django.contrib.auth.models import Group as DjangoGroup
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -79,9 +80,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         required=False,
         help_text=_("Until the day below, then it ends by itself. Empty or 0: nothing on top."),
     )
-    extra_until = forms.SplitDateTimeField(
-        label=_("On top until"), required=False, widget=admin.widgets.AdminSplitDateTime
-    )
+    extra_until = forms.SplitDateTimeField(label=_("On top until"), required=False, widget=AdminSplitDateTime)
     file_limit = forms.IntegerField(
         label=_("Files at most"),
         min_value=0,

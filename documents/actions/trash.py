@@ -8,7 +8,7 @@ transaction; a job deletes the objects.
 
 import logging
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TypeVar
 from uuid import UUID
@@ -204,11 +204,18 @@ def purge(entry: TrashEntry, *, by: Actor) -> None:
     _purge(_held([entry.pk], by), by)
 
 
-def empty_trash(*, by: Actor) -> int:
-    """Purge what is in the actor's trash now, some entries in each transaction; answers how many."""
+def empty_trash(*, by: Actor, before: datetime | None = None, patience: timedelta | None = None) -> int:
+    """Purge what is in the actor's trash now, some entries in each transaction; answers how many.
+
+    `before` leaves what was thrown away later; with `patience` it stops once that has passed, and what is left
+    lies in the trash as it did.
+    """
     count = 0
-    entries = access.own_trash(by).order_by("trashed_at").values_list("pk", "document_count")
-    for batch in _batches(list(entries)):
+    stop_at = None if patience is None else now() + patience
+    doomed = access.own_trash(by)
+    if before is not None:
+        doomed = doomed.filter(trashed_at__lte=before)
+    for batch in _batches(list(doomed.order_by("trashed_at").values_list("pk", "document_count"))):
         with transaction.atomic():
             assert by.active_user is not None
             lock_vault(by.active_user.pk)
@@ -216,6 +223,8 @@ def empty_trash(*, by: Actor) -> int:
             left = list(access.own_trash(by).filter(pk__in=batch))
             _purge(left, by)
             count += len(left)
+        if stop_at is not None and now() >= stop_at:
+            break
     if count:
         with transaction.atomic():
             audit.record(Verb.TRASH_EMPTIED, by=by, owner=by.user.pk if by.user else None, details={"entries": count})

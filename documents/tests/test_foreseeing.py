@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
@@ -180,6 +180,10 @@ def test_the_plain_form_keeps_both_or_replaces(alice_client: Client, alice_actor
     assert send_form(alice_client, reverse("add_files"), "A.txt", b"new", on_clash="replace") == 302
     assert Document.objects.count() == 2
     assert document.versions.count() == 2
+    assert send_form(alice_client, reverse("add_files"), "a.TXT", b"third", on_clash="skip") == 302
+    assert send_form(alice_client, reverse("add_files"), "fresh.txt", b"fresh", on_clash="skip") == 302
+    assert sorted(Document.objects.values_list("name", flat=True)) == ["a (2).txt", "a.txt", "fresh.txt"]
+    assert document.versions.count() == 2
 
 
 def test_the_plain_form_of_a_document_makes_its_next_version(alice_client: Client, alice_actor: Actor) -> None:
@@ -265,3 +269,41 @@ def test_the_versions_are_on_the_page_and_their_doors_work(alice_client: Client,
     assert alice_client.get(door("delete_version", second.pk)).status_code == 200
     alice_client.post(door("delete_version", second.pk))
     assert document.versions.get() == first
+
+
+def test_what_does_not_fit_stays_out_and_the_rest_is_offered(alice: User, alice_actor: Actor) -> None:
+    Quota.objects.filter(user=alice).update(limit_bytes=100)
+    files = [("a", 60), ("b", 50), ("c", 40), ("empty", 0)]
+    outlook = uploads.foresee(files, None, by=alice_actor)
+    assert [path for path, _reason in outlook.left_out] == ["b"]
+    assert (outlook.over_bytes, outlook.fitting, outlook.asks) == (50, 3, True)
+    with override_settings(MAX_FILE_BYTES=55):
+        outlook = uploads.foresee(files, None, by=alice_actor)
+        assert [path for path, _reason in outlook.left_out] == ["a"]
+    Quota.objects.filter(user=alice).update(file_limit=1)
+    outlook = uploads.foresee([("a", 1), ("b", 1)], None, by=alice_actor)
+    assert outlook.left_out == [("b", "No place is left for one more file.")]
+
+
+def test_a_dialog_of_what_cannot_be_added_offers_no_adding_and_says_by_how_much(
+    alice: User, alice_client: Client
+) -> None:
+    Quota.objects.filter(user=alice).update(limit_bytes=1024)
+    words = {"files": json.dumps([["film.mov", 3072]])}
+    html = alice_client.post(reverse("foresee_uploads"), words, headers={"HX-Request": "true"}).content.decode()
+    assert "do not fit" in html
+    assert html.count("2.0") == 1
+    assert "Nothing has been sent." in html
+    assert "button-primary" not in html
+
+
+def test_how_full_somebody_elses_vault_is_stays_his_own_business(
+    alice: User, alice_actor: Actor, bob: User, bob_client: Client
+) -> None:
+    car = make_folder("Car", None, by=alice_actor)
+    share(car, bob, Level.EDIT, by=alice_actor)
+    Quota.objects.filter(user=alice).update(limit_bytes=7777)
+    words = {"folder": str(car.pk), "files": json.dumps([["film.mov", 99_999]])}
+    html = bob_client.post(reverse("foresee_uploads"), words, headers={"HX-Request": "true"}).content.decode()
+    assert "They do not fit into the vault they would go to" in html
+    assert "7.6" not in html

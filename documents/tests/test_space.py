@@ -197,7 +197,7 @@ def test_over_the_limit_one_reads_downloads_and_deletes_and_is_told_so(
     client = client_for(alice)
     assert b"more than you may" in client.get(reverse("space")).content
     assert client.get(reverse("document", args=[full.pk])).status_code == 200
-    assert b"".join(client.get(reverse("download_document", args=[full.pk]))) == b"after"  # type: ignore[arg-type]
+    assert b"".join(client.get(reverse("download_document", args=[full.pk]))) == b"after"
     before = used(alice)
     entry = trash_document(full, by=alice_actor)
     client.post(reverse("restore", args=[entry.pk]))

@@ -1,18 +1,21 @@
 """Throwing away, restoring, purging: in every order nothing is lost before it is purged, and bytes count exactly."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
 import pytest
 from django.db import connection
-from django.test import override_settings
+from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils.timezone import now
 
 from accounts import quota
 from accounts.actors import Actor
 from accounts.models import Quota, User
 from documents import tasks
+from documents.actions import trash as trash_acts
 from documents.actions.documents import rename_document
 from documents.actions.folders import rename_folder
 from documents.actions.selection import trash_items
@@ -28,6 +31,7 @@ from documents.actions.trash import (
 from documents.models import Document, Folder, PendingDeletion, TrashEntry, Version
 from documents.storage import ObjectMissing, store
 from documents.tests.making import at_once, folders, put
+from documents.views import trash as trash_views
 from sharing.access import NotVisible
 from sharing.models import AuditEvent
 
@@ -251,3 +255,61 @@ def test_a_rename_does_not_bring_back_what_was_thrown_away(alice_actor: Actor) -
     trash_document(document, by=alice_actor)
     with pytest.raises(NotVisible):
         rename_document(document, "b.txt", by=alice_actor)
+
+
+# --- The pages --------------------------------------------------------------------------------------
+
+
+def test_the_page_says_what_counts_who_threw_it_away_and_when_it_goes(
+    alice: User, alice_actor: Actor, bob: User, client_for: Callable[[User], Client]
+) -> None:
+    mine = trash_document(put("mine.txt", folders("Car", alice_actor), alice_actor, b"x" * 2048), by=alice_actor)
+    theirs = trash_document(put("theirs.txt", None, alice_actor), by=alice_actor)
+    TrashEntry.objects.filter(pk=theirs.pk).update(trashed_by=bob, trashed_at=now() - timedelta(days=29, hours=13))
+    html = client_for(alice).get(reverse("trash")).content.decode()
+    for words in ("2.0", "of your space lie here", "by you", "by Bob", "goes today", "goes in 29 days", "Car"):
+        assert words in html, words
+    back = client_for(alice).post(reverse("restore", args=[mine.pk]), follow=True).content.decode()
+    assert "“mine.txt” is back in Car." in back
+
+
+def test_a_name_that_was_taken_meanwhile_is_told(
+    alice: User, alice_actor: Actor, client_for: Callable[[User], Client]
+) -> None:
+    entry = trash_document(put("a.txt", None, alice_actor), by=alice_actor)
+    put("a.txt", None, alice_actor)
+    html = client_for(alice).post(reverse("restore", args=[entry.pk]), follow=True).content.decode()
+    assert "“a.txt” is back in Files, as “a (2).txt”: its name was taken." in html
+
+
+def test_much_is_emptied_a_part_for_each_request_and_what_came_later_stays(
+    alice: User, alice_actor: Actor, client_for: Callable[[User], Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trash_acts, "PURGE_BATCH", 4)
+    monkeypatch.setattr(trash_views, "PATIENCE", timedelta())
+    trash_items([put(f"{n}.txt", None, alice_actor) for n in range(5)], [], by=alice_actor)
+    client, page = client_for(alice), reverse("empty_trash")
+    words = {"before": client.get(page).context["before"], "so_far": "0"}
+    late = trash_document(put("late.txt", None, alice_actor), by=alice_actor)
+    TrashEntry.objects.filter(pk=late.pk).update(trashed_at=now() + timedelta(minutes=1))
+    seen = []
+    for _request in range(3):
+        answer = client.post(page, words)
+        if answer.status_code == 302:
+            break
+        seen.append((answer.context["so_far"], answer.context["all"]))
+        assert b"data-goes-on" in answer.content
+        words["so_far"] = str(answer.context["so_far"])
+    assert seen == [(2, 5), (4, 5)]
+    assert list(TrashEntry.objects.all()) == [late]
+    assert b"5 things are deleted for good" in client.get(reverse("trash")).content
+
+
+@pytest.mark.parametrize("words", [{"before": "soon"}, {"before": "\x00"}, {"before": "9999-99-99"}])
+def test_a_moment_that_is_none_empties_nothing(
+    alice: User, alice_actor: Actor, client_for: Callable[[User], Client], words: dict[str, str]
+) -> None:
+    trash_document(put("a.txt", None, alice_actor), by=alice_actor)
+    assert client_for(alice).post(reverse("empty_trash"), words).status_code == 400
+    assert client_for(alice).post(reverse("empty_trash"), {"so_far": "٣" * 400, "before": ""}).status_code == 302
+    assert not TrashEntry.objects.exists()

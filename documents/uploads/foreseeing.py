@@ -5,8 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Q
+from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext as _
 
+from accounts import quota
 from accounts.actors import Actor
 from accounts.models import Quota
 from documents.models import Document, Folder
@@ -28,11 +32,17 @@ class Clash:
 
 @dataclass
 class Outlook:
-    """`made` and `joined` are paths of folders below the place; `unusable` files and why they cannot be named so."""
+    """`made` and `joined` are paths of folders below the place; `unusable` files and why they cannot be named so.
+
+    `left_out` are files that would be refused if all were sent in this order, with the reason in words. `is_own`:
+    the vault is the actor's, so its figures are too.
+    """
 
     count: int = 0
     size_bytes: int = 0
     free_bytes: int = 0
+    is_own: bool = True
+    left_out: list[tuple[str, str]] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
     joined: list[str] = field(default_factory=list)
     clashes: list[Clash] = field(default_factory=list)
@@ -43,13 +53,22 @@ class Outlook:
         return self.size_bytes <= self.free_bytes
 
     @property
+    def over_bytes(self) -> int:
+        return max(0, self.size_bytes - self.free_bytes)
+
+    @property
+    def fitting(self) -> int:
+        """How many files are left to be sent."""
+        return self.count - len(self.left_out)
+
+    @property
     def folders(self) -> list[str]:
         return self.made + self.joined
 
     @property
     def asks(self) -> bool:
         """Whether there is anything to decide before the files travel."""
-        return bool(self.folders or self.clashes or not self.fits)
+        return bool(self.folders or self.clashes or self.left_out)
 
 
 def foresee(
@@ -62,7 +81,9 @@ def foresee(
     """
     owner_id = owner_of(folder, by).pk
     outlook = Outlook(count=len(files), size_bytes=sum(size for _path, size in files))
-    outlook.free_bytes = Quota.objects.get(user_id=owner_id).free_bytes
+    room = Quota.objects.get(user_id=owner_id)
+    outlook.free_bytes, outlook.is_own = room.free_bytes, by.user is not None and by.user.pk == owner_id
+    outlook.left_out = _left_out(files, room.free_bytes, quota.files_left(room))
     named: list[tuple[str, int, Names, str]] = []
     for path, size in files:
         try:
@@ -91,6 +112,23 @@ def foresee(
         if document is not None:
             outlook.clashes.append(Clash(path, size, document))
     return outlook
+
+
+def _left_out(files: Sequence[tuple[str, int]], free_bytes: int, files_left: int | None) -> list[tuple[str, str]]:
+    """Those that are too large, or that nothing is left for once the ones before them are in."""
+    out: list[tuple[str, str]] = []
+    taken, sent = 0, 0
+    for path, size in files:
+        if size > settings.MAX_FILE_BYTES:
+            limit = filesizeformat(settings.MAX_FILE_BYTES)
+            out.append((path, _("One file may have %(limit)s at most.") % {"limit": limit}))
+        elif files_left is not None and sent >= files_left:
+            out.append((path, _("No place is left for one more file.")))
+        elif size and taken + size > free_bytes:
+            out.append((path, _("There is not enough space left for it.")))
+        else:
+            taken, sent = taken + size, sent + 1
+    return out
 
 
 def _cleaned(path: str) -> Names:

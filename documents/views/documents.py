@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Sum
 from django.http import HttpResponse
 from django.urls import reverse
@@ -54,6 +55,7 @@ def document(request: PersonRequest, document_id: UUID) -> HttpResponse:
         return show(request, "documents/document_pane.html", context)
     context["events"] = access.events_of(request.actor, item)[:EVENTS_SHOWN]
     if level >= Level.EDIT:
+        context["versions_kept"], context["versions_kept_days"] = settings.VERSIONS_KEPT, settings.VERSIONS_KEPT_DAYS
         context["versions"] = item.versions.select_related("created_by").order_by("-number")[:VERSIONS_SHOWN]
     context["shares"] = _shares(item) if level >= Level.OWN else []
     return show(request, "documents/document.html", context)

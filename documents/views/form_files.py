@@ -24,7 +24,7 @@ FIELD_LIMIT = 32
 
 
 class FormFiles:
-    """`documents` are those filed, `refused` the names and reasons of the others.
+    """`documents` are those filed, `refused` the names and reasons of others, `skipped` those that were there.
 
     The space reserved for a file is what the request can still bring, so a form that cannot fit is
     refused before it is read.
@@ -39,6 +39,7 @@ class FormFiles:
         self.length = self.left = length
         self.documents: list[Document] = []
         self.refused: list[tuple[str, str]] = []
+        self.skipped: list[str] = []
         self.status = 400
         self._writing: uploads.OnePass | None = None
         self._headers: dict[str, bytes] = {}
@@ -112,7 +113,11 @@ class FormFiles:
         bound = max(0, min(self.left - self._at - self._tail, settings.MAX_FILE_BYTES))
         declared = self._headers.get("content-type", b"").decode("latin-1")
         try:
-            replaces = self.replaces or self._named(name)
+            there = self.replaces or self._named(name)
+            if there is not None and self._on_clash == b"skip":
+                self.skipped.append(there.name)
+                return
+            replaces = self.replaces or there
             self._writing = uploads.OnePass(name, self.folder, declared, bound, by=self.actor, replaces=replaces)
         except QuotaExceeded:
             if self.left == self.length and not self.documents and not self.refused:
@@ -122,8 +127,8 @@ class FormFiles:
             self._refuse(name, error.message, getattr(error, "status", 400))
 
     def _named(self, name: str) -> Document | None:
-        """The document of this name in the folder, where the form says to replace."""
-        if self._on_clash != b"replace":
+        """The document of this name in the folder, where the form says to replace it or to leave it."""
+        if self._on_clash not in {b"replace", b"skip"}:
             return None
         clashes = uploads.foresee([(clean_name(name), 0)], self.folder, by=self.actor).clashes
         return clashes[0].document if clashes else None

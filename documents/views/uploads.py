@@ -359,10 +359,13 @@ def add_files_with_ticket(request: PersonRequest, ticket: str) -> HttpResponseBa
             ngettext("Added %(count)d file.", "Added %(count)d files.", len(form.documents))
             % {"count": len(form.documents)},
         )
-    elif not form.refused:
-        return _plain_refusal(request, folder, document, _("No file was chosen."), 400)
-    else:
+    if form.skipped:
+        told = ngettext("Left %(count)d file as it was.", "Left %(count)d files as they were.", len(form.skipped))
+        messages.info(request, told % {"count": len(form.skipped)})
+    if form.refused and not form.documents:
         return _add_page(request, folder, document, form.status)
+    if not form.documents and not form.skipped:
+        return _plain_refusal(request, folder, document, _("No file was chosen."), 400)
     if document is not None:
         return redirect("document", document.pk)
     if any(twins_of(added, by=request.actor) for added in form.documents[:TWINS_ASKED]):

@@ -42,6 +42,8 @@ function fill(text, url) {
   if (!box.open) box.showModal();
   const first = box.querySelector("[autofocus], [aria-invalid=true]") ?? box.querySelector("input:not([type=hidden]), select, textarea, .button-primary");
   first?.focus();
+  // What takes many requests goes on by itself, as long as the dialog is open.
+  if (form?.dataset.goesOn !== undefined) setTimeout(() => { if (form.isConnected && box.open) form.requestSubmit(); }, 150);
   if (first?.matches("input[type=text][data-stem]")) {
     const dot = first.value.lastIndexOf(".");
     first.setSelectionRange(0, dot > 0 ? dot : first.value.length);

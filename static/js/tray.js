@@ -36,7 +36,7 @@ class Item {
     for (const name of ["pause", "resume", "retry", "cancel"]) {
       this.element.querySelector(`[data-${name}]`).hidden = !shown.includes(name);
     }
-    this.element.querySelector("[data-progress]").hidden = !["waiting", "sending", "paused"].includes(state);
+    this.element.querySelector("[data-progress]").hidden = !["waiting", "sending", "paused", "interrupted"].includes(state);
   }
 
   waiting() { this.set("waiting", gettext("Waiting"), ["pause", "cancel"]); }
@@ -47,7 +47,11 @@ class Item {
     this.set("sending", gettext("Sending"), ["pause", "cancel"]);
   }
 
+  /** The way to the vault is broken; it goes on by itself. */
+  interrupted() { this.set("interrupted", gettext("The vault cannot be reached. Trying again…"), ["pause", "cancel"]); }
+
   progress(sent, total) {
+    if (this.state === "interrupted" && sent > this.sent) this.sending();
     this.sent = sent;
     const bar = this.element.querySelector("[data-progress]");
     bar.max = total || 1;
@@ -61,7 +65,7 @@ class Item {
   }
 
   paused() { this.set("paused", gettext("Paused"), ["resume", "cancel"]); }
-  finishing() { this.sent = this.bytes; this.set("finishing", gettext("Putting it together"), []); }
+  finishing() { this.sent = this.bytes; this.set("finishing", gettext("All there. Finishing: the vault puts it together"), []); }
   done() { this.sent = this.bytes; this.set("done", interpolate(gettext("Safe in the vault · %s"), [size(this.bytes)]), []); }
   failed(message) { this.set("failed", message, ["retry", "cancel"]); }
   cancelled() { this.set("cancelled", gettext("Cancelled"), []); }
@@ -124,7 +128,7 @@ export class Tray {
   }
 
   summary() {
-    const active = this.count("waiting", "sending", "paused", "finishing");
+    const active = this.count("waiting", "sending", "paused", "interrupted", "finishing");
     const failed = this.count("failed");
     const done = this.count("done");
     if (active) return interpolate(ngettext("Adding %s file", "Adding %s files", active), [active]);

@@ -4,9 +4,10 @@ import { announce, refreshPage, toast, token } from "./frame.js";
 import { currentFolder } from "./search.js";
 import { Tray } from "./tray.js";
 
-const AT_ONCE = 3;
+const AT_ONCE = 5;
 const IN_ONE_REQUEST = 1024 * 1024;
-const RETRY_DELAYS = [0, 500, 1000, 3000];
+// A restart of the vault takes some seconds, a tunnel or a lift minutes: what was sent is kept meanwhile.
+const RETRY_DELAYS = [0, 500, 1000, 3000, 5000, 10000, 20000, 30000, 60000, 60000, 120000];
 const waiting = [];
 const running = new Set();
 let tray = null;
@@ -53,11 +54,14 @@ function choose(kind, replaces = "") {
 
 const bringsFiles = (event) => event.dataTransfer?.types.includes("Files");
 
+/** Where a drop would land: a folder, or on a document's own page that document, as its next version. */
 function placeUnder(event) {
   const target = event.target.closest?.("[data-drop-folder]");
-  if (target) return [target.dataset.dropFolder, target.dataset.dropName];
+  if (target) return { folderId: target.dataset.dropFolder, words: interpolate(gettext("Add to %s"), [target.dataset.dropName]), replaces: "" };
   const here = document.querySelector("[data-current-folder]");
-  return [here?.dataset.currentFolder ?? "", here?.dataset.currentName || gettext("Files")];
+  const folderId = here?.dataset.currentFolder ?? "";
+  if (here?.dataset.replaces) return { folderId, words: interpolate(gettext("A new version of %s"), [here.dataset.replacesName]), replaces: here.dataset.replaces };
+  return { folderId, words: interpolate(gettext("Add to %s"), [here?.dataset.currentName || gettext("Files")]), replaces: "" };
 }
 
 function listenForDrops() {
@@ -66,7 +70,7 @@ function listenForDrops() {
     if (!bringsFiles(event)) return;
     event.preventDefault();
     document.body.classList.add("is-dropping");
-    document.querySelector("[data-drop-target]").textContent = interpolate(gettext("Add to %s"), [placeUnder(event)[1]]);
+    document.querySelector("[data-drop-target]").textContent = placeUnder(event).words;
     clearTimeout(timer);
     timer = setTimeout(() => document.body.classList.remove("is-dropping"), 220);
   });
@@ -74,14 +78,16 @@ function listenForDrops() {
     if (!bringsFiles(event)) return;
     event.preventDefault();
     document.body.classList.remove("is-dropping");
-    const [folderId] = placeUnder(event);
+    const { folderId, replaces } = placeUnder(event);
     // Entries are only to be had now; their contents come later.
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
     const plain = entries.length ? [] : [...event.dataTransfer.files].map((file) => ({ file, path: "" }));
     const found = [];
     const empty = [];
+    const isSingle = entries.length ? entries.length === 1 && entries[0].isFile : plain.length === 1;
+    if (replaces && !isSingle) { toast(gettext("One file at a time becomes a new version. Drop several into a folder."), { kind: "error" }); return; }
     for (const entry of entries) await walk(entry, "", found, empty);
-    add([...plain, ...found], folderId, empty);
+    add([...plain, ...found].map((one) => ({ ...one, replaces })), folderId, empty);
   });
 }
 
@@ -142,7 +148,9 @@ async function addDecided(list, folderId, empty) {
 async function decide(list, folderId, empty) {
   if (list.every((entry) => entry.replaces) && !empty.length) return list;
   const url = document.body.dataset.foreseeUrl;
-  const body = new URLSearchParams({ folder: folderId ?? "", files: JSON.stringify(list.map(({ file, path }) => [path || file.name, file.size])) });
+  // What goes on where it was broken off has its space already.
+  const sizes = await Promise.all(list.map(async (entry) => (await isBegun(entry, folderId) ? 0 : entry.file.size)));
+  const body = new URLSearchParams({ folder: folderId ?? "", files: JSON.stringify(list.map(({ file, path }, at) => [path || file.name, sizes[at]])) });
   for (const path of empty) body.append("made", path);
   let html = "";
   try {
@@ -153,14 +161,25 @@ async function decide(list, folderId, empty) {
   const form = await decideInDialog(html, url);
   if (!form) return null;
   const clashes = new Map(JSON.parse(form.querySelector("#foreseen-clashes")?.textContent ?? "[]").map(({ path, document: id }) => [path, id]));
+  const leftOut = new Set(JSON.parse(form.querySelector("#foreseen-left-out")?.textContent ?? "[]"));
   const all = new FormData(form).get("all") ?? "keep";
   const single = new Map([...form.querySelectorAll("[data-path]")].map((field) => [field.dataset.path, field.value]));
   return list.flatMap((entry) => {
     const path = entry.path || entry.file.name;
     const choice = clashes.has(path) ? single.get(path) || all : "keep";
-    if (choice === "skip") return [];
+    if (choice === "skip" || leftOut.has(path)) return [];
     return [{ ...entry, replaces: choice === "replace" ? clashes.get(path) : "" }];
   });
+}
+
+const fingerprint = (file, path, folderId, replaces) => ["docuvault", folderId, path, replaces, file.name, file.size, file.lastModified].join("|");
+
+async function isBegun({ file, path, replaces = "" }, folderId) {
+  try {
+    return (await tus.defaultOptions.urlStorage.findUploadsByFingerprint(fingerprint(file, path, folderId, replaces))).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 function next() {
@@ -196,11 +215,13 @@ async function begin(task) {
     uploadDataDuringCreation: file.size > 0 && file.size <= IN_ONE_REQUEST,
     removeFingerprintOnSuccess: true,
     metadata: { filename: file.name, filetype: file.type, folder: folderId ?? "", relativePath: path ?? "", replaces },
-    fingerprint: async () => ["docuvault", folderId, path, replaces, file.name, file.size, file.lastModified].join("|"),
+    fingerprint: async () => fingerprint(file, path, folderId, replaces),
     onBeforeRequest: (request) => request.setHeader("X-CSRFToken", token()),
     onShouldRetry: (error) => {
       const status = error.originalResponse?.getStatus() ?? 0;
-      return status === 0 || status === 409 || status === 423 || status >= 500;
+      const isPassing = status === 0 || status === 409 || status === 423 || status >= 500;
+      if (isPassing && !task.isPaused) item.interrupted();
+      return isPassing;
     },
     onProgress: (sent, total) => { item.progress(sent, total); tray.total(); },
     onError: (error) => { item.failed(reason(error)); ended(task); },
