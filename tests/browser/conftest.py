@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, expect
 
+from documents.management.papers import pdf, png
 from docuvault.stack.browser import find_browser
 from docuvault.stack.process import end
 from docuvault.stack.web import command as web_command
@@ -196,3 +197,49 @@ def make_person(site: Site, handle: str, quota_bytes: int = 104_857_600) -> None
         f"make_user({handle!r}, {handle + '@vault.test'!r}, by=Actor.command(), password={PASSWORD!r},"
         f" display_name={handle.title()!r}, is_confirmed=True, limit_bytes={quota_bytes})"
     )
+
+
+@pytest.fixture
+def visit(browser: Browser, site: Site, watch: Watch) -> Iterator[Callable[..., Visitor]]:
+    """A fresh person in a fresh browser."""
+    visitors: list[Visitor] = []
+
+    def come(quota_bytes: int = 104_857_600, **options: object) -> Visitor:
+        handle = f"w{secrets.token_hex(4)}"
+        make_person(site, handle, quota_bytes)
+        visitor = Visitor(browser, site, watch, **options)
+        visitors.append(visitor)
+        return visitor.sign_in(handle)
+
+    yield come
+    for visitor in visitors:
+        visitor.context.close()
+
+
+@pytest.fixture
+def papers(tmp_path: Path, request: pytest.FixtureRequest) -> list[Path]:
+    """Twenty files: real and hostile ones of the corpus where it is there, else our own; an empty one in any case."""
+    corpus = Path(__file__).resolve().parents[3] / "shared" / "corpus"
+    found = []
+    if corpus.is_dir():
+        for folder in ("pdf", "office", "images", "mail", "hostile/active", "hostile/names"):
+            found += sorted(path for path in (corpus / folder).iterdir() if path.is_file())[:4]
+    made = tmp_path / "papers"
+    made.mkdir()
+    for number in range(20 - len(found[:19])):
+        path = made / f"letter {number}.pdf"
+        path.write_bytes(pdf(f"Letter {number}", ["Dear reader"]))
+        found.insert(0, path)
+    (made / "empty.txt").write_bytes(b"")
+    return [*found[:19], made / "empty.txt"]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A folder with sub-folders."""
+    root = tmp_path / "Household"
+    (root / "Car" / "Insurance").mkdir(parents=True)
+    (root / "notes.txt").write_text("notes")
+    (root / "Car" / "scratch.png").write_bytes(png(60, 40, 3))
+    (root / "Car" / "Insurance" / "policy.pdf").write_bytes(pdf("Policy", ["Cover"]))
+    return root

@@ -1,0 +1,108 @@
+"""A vault that fills up: what could go is seen and goes, more room is asked for, and an admin grants it."""
+
+import os
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import Site, Visitor, Watch
+from tests.browser.hands import DESKTOP, Visit, send, toast_says
+
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(240)]
+WIDTHS = (1280, 820, 390)
+
+
+def look(visitor: Visitor, name: str) -> None:
+    """At each width and in both schemes: nothing for axe, nothing wider than the page."""
+    page, shots = visitor.page, os.environ.get("DOCUVAULT_SHOTS")
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        visitor.check_access()
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+            if shots:
+                page.wait_for_timeout(300)
+                page.screenshot(path=f"{shots}/{name}-{width}-{scheme}.png", full_page=True)
+        page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_a_full_vault_is_cleared_up_and_given_more_room(
+    visit: Visit, browser: Browser, site: Site, watch: Watch, tmp_path: Path
+) -> None:
+    visitor = visit(quota_bytes=1_000_000, **DESKTOP)
+    page = visitor.page
+    page.goto("/space/")
+    expect(page.get_by_text("Nothing is kept yet.")).to_be_visible()
+    look(visitor, "space-empty")
+    scan, copy, letter = (tmp_path / name for name in ("scan.bin", "copy of scan.bin", "letter.txt"))
+    scan.write_bytes(os.urandom(400_000))
+    copy.write_bytes(scan.read_bytes())
+    letter.write_bytes(os.urandom(20_000))
+    page.goto("/files/")
+    send(page, scan, copy, letter)
+    expect(page.locator(".tray-item.is-done")).to_have_count(3)
+    expect(page.locator("#quota .quota-word")).to_contain_text("left")
+    letter.write_bytes(os.urandom(10_000))
+    send(page, letter)
+    page.locator("#dialog").get_by_label("Replace it as a new version").check()
+    page.locator("#dialog").get_by_role("button", name="Add").click()
+    expect(page.locator(".tray-item.is-done")).to_have_count(4)
+    page.locator("[data-tray-close]").click()
+
+    page.goto("/space/")
+    expect(page.get_by_text("83 % are used")).to_be_visible()
+    look(visitor, "space-high")
+    page.get_by_label("Throw letter.txt away").click()
+    toast_says(page, "1 thing is in the trash.")
+    expect(page.get_by_label("Delete letter.txt for good")).to_be_visible()
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    expect(page.get_by_label("Throw letter.txt away")).to_be_visible()
+    page.get_by_label("Thin out the versions of letter.txt").click()
+    page.locator("#dialog").get_by_role("button", name="Delete 1 version").click()
+    toast_says(page, "1 older version is gone.")
+    page.get_by_label("Keep scan.bin").click()
+    expect(page.get_by_text("“scan.bin” stays.")).to_be_visible()
+    expect(page.get_by_text("Kept more than once")).to_have_count(0)
+    page.get_by_label("Throw scan.bin away").click()
+    page.get_by_role("link", name="Empty it").click()
+    page.locator("#dialog").get_by_role("button", name="Delete everything in the trash").click()
+    toast_says(page, "1 thing is deleted for good.")
+
+    page.get_by_role("link", name="Ask for more").click()
+    page.locator("#dialog").get_by_label("How much more").fill("25")
+    page.locator("#dialog").get_by_label("What for").fill("The film of the wedding")
+    look(visitor, "ask")
+    page.locator("#dialog").get_by_role("button", name="Ask").click()
+    expect(page.get_by_text("You have asked for 25.0")).to_be_visible()
+    ada = Visitor(browser, site, watch, **DESKTOP).sign_in("ada")
+    ada.page.goto("/people/")
+    ada.page.locator(".request", has_text="film of the wedding").get_by_role("link").click()
+    look(ada, "answer")
+    ada.page.locator("#dialog").get_by_label("A word to the person").fill("Enjoy it")
+    ada.page.locator("#dialog").get_by_role("button", name="Grant").click()
+    toast_says(ada.page, "has more space now.")
+    ada.context.close()
+    page.reload()
+    expect(page.get_by_text("Enjoy it")).to_be_visible()
+    expect(page.get_by_text("of it are granted until")).to_be_visible()
+
+
+def test_more_than_may_be_kept_is_told_and_still_read(visit: Visit, site: Site, tmp_path: Path) -> None:
+    visitor = visit(**DESKTOP)
+    page = visitor.page
+    paper = tmp_path / "paper.bin"
+    paper.write_bytes(os.urandom(50_000))
+    send(page, paper)
+    expect(page.locator(".tray-item.is-done")).to_have_count(1)
+    address = page.locator(".menu-head .soft").text_content() or ""
+    site.python(
+        f"from accounts.models import Quota\nQuota.objects.filter(user__email={address!r}).update(limit_bytes=9)"
+    )
+    page.goto("/space/")
+    expect(page.get_by_role("alert")).to_contain_text("more than you may")
+    look(visitor, "space-over")
+    with page.expect_download():
+        page.get_by_role("main").get_by_role("link", name="paper.bin").click()
+        page.get_by_role("main").get_by_role("link", name="Download", exact=True).click()
