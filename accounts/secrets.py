@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import secrets
 from typing import Any
 
@@ -21,6 +22,8 @@ LONGEST_PASSWORD_BYTES = 4096
 # One line per use of the master keys; a key derived for one purpose opens nothing of another.
 SECOND_STEP = "docuvault/v1/second-step"
 BACKUP_CANARY = "docuvault/v1/backup-canary"
+TRAIL_SEALS = "docuvault/v1/trail-seals"
+TRAIL_LABELS = "docuvault/v1/trail-labels"
 NONCE_BYTES = 12
 
 
@@ -76,6 +79,27 @@ def unseal(sealed: str, purpose: str) -> str:
     except (ValueError, KeyError, InvalidTag):
         raise UnreadableSecret("a stored secret is not readable with the configured keys") from None
     return box.decode()
+
+
+def signing_key() -> str:
+    """The name of the master key that signs."""
+    return next(iter(_master_keys()))
+
+
+class Signer:
+    """HMAC-SHA256 with a key derived for one purpose. Raises UnreadableSecret where the named key is not configured."""
+
+    def __init__(self, key: str, purpose: str) -> None:
+        try:
+            self._key = _subkey(_master_keys()[key], purpose)
+        except KeyError:
+            raise UnreadableSecret(f"the master key {key} is not configured") from None
+
+    def sign(self, message: bytes) -> str:
+        return hmac.new(self._key, message, hashlib.sha256).hexdigest()
+
+    def has_signed(self, message: bytes, mac: str) -> bool:
+        return hmac.compare_digest(self.sign(message), mac)
 
 
 def sealed_with(text: str) -> str:

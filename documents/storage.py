@@ -54,10 +54,14 @@ __all__ = [
 READ_BYTES = 512 * 1024
 CONTENT_RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+)$")
 KEY_PATTERN = re.compile(r"^[0-9a-f]{2}/[0-9a-f]{32}$")
+ANCHOR_NAME = re.compile(r"^[0-9]{4}-[0-9]{10}$")
 # A missing bucket is an outage (a disk that is not mounted), never a missing object.
 OUTAGE_CODES = {"NoSuchBucket"}
-# The one object that is not a paper's bytes: which vault this bucket belongs to.
-IDENTITY_KEY = "docuvault/instance"
+# What is not a paper's bytes: which vault this bucket belongs to, and what was anchored of its trail.
+OWN_PREFIX = "docuvault/"
+IDENTITY_KEY = OWN_PREFIX + "instance"
+ANCHOR_PREFIX = OWN_PREFIX + "trail/"
+ANCHOR_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -256,14 +260,18 @@ class ObjectStore:
             return
 
     def objects(self, prefix: str = "", after: str = "") -> Iterator[StoredObject]:
-        """All objects in key order, a thousand per request, without the mark of whose bucket it is."""
+        """All objects in key order, a thousand per request, without what the vault notes of itself."""
+        for item in self._listed(prefix, after):
+            if not item.key.startswith(OWN_PREFIX):
+                yield item
+
+    def _listed(self, prefix: str, after: str = "") -> Iterator[StoredObject]:
         token: dict[str, str] = {"StartAfter": after} if after else {}
         while True:
             with _told_in_our_words():
                 page = self._client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, **token)
             for item in page.get("Contents", []):
-                if item["Key"] != IDENTITY_KEY:
-                    yield StoredObject(item["Key"], int(item["Size"]), item["LastModified"])
+                yield StoredObject(item["Key"], int(item["Size"]), item["LastModified"])
             if not page.get("IsTruncated"):
                 return
             token = {"ContinuationToken": page["NextContinuationToken"]}
@@ -373,6 +381,34 @@ class ObjectStore:
         with _told_in_our_words(IDENTITY_KEY):
             self._client.put_object(Bucket=self.bucket, Key=IDENTITY_KEY, Body=data, ContentMD5=_md5(data))
         self._make_durable(IDENTITY_KEY)
+
+    # --- what is anchored of the trail -------------------------------------------------------------------
+
+    def write_anchor(self, name: str, text: str) -> None:
+        """Keep a few lines under a name of digits; what is there already stays."""
+        key, data = self._anchor_key(name), text.encode()
+        try:
+            with _told_in_our_words(key):
+                self._client.head_object(Bucket=self.bucket, Key=key)
+            return
+        except ObjectMissing:
+            with _told_in_our_words(key):
+                self._client.put_object(Bucket=self.bucket, Key=key, Body=data, ContentMD5=_md5(data))
+        self._make_durable(key)
+
+    def anchors(self) -> Iterator[tuple[str, str]]:
+        """Every anchor, oldest first: its name and its text."""
+        for item in self._listed(ANCHOR_PREFIX):
+            with _told_in_our_words(item.key):
+                answer = self._client.get_object(Bucket=self.bucket, Key=item.key)
+                text = answer["Body"].read(ANCHOR_BYTES).decode("utf-8", "replace")
+            yield item.key.removeprefix(ANCHOR_PREFIX), text
+
+    @staticmethod
+    def _anchor_key(name: str) -> str:
+        if not ANCHOR_NAME.match(name):
+            raise ValueError("anchors have names of digits")
+        return ANCHOR_PREFIX + name
 
     def _check_key(self, key: str) -> None:
         if not self._keys.match(key):

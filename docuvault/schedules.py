@@ -22,6 +22,8 @@ class Recurring:
 # Straight into the queue: it is what makes failed and forgotten jobs run again.
 REQUEUE = Recurring("documents.jobs.requeue_due", minutes=1)
 RECURRING = (
+    Recurring("sharing.tasks.seal_trail", minutes=1),
+    Recurring("sharing.tasks.anchor_trail", minutes=60),
     Recurring("documents.tasks.purge_objects", minutes=10),
     Recurring("documents.tasks.expire_uploads", minutes=10),
     Recurring("accounts.tasks.watch_quotas", minutes=10),
@@ -33,6 +35,7 @@ RECURRING = (
     Recurring("documents.tasks.rehash_objects", at_hour=4),
     Recurring("documents.tasks.forget_old_rows", at_hour=4),
     Recurring("documents.tasks.check_whole_vault", at_hour=5),
+    Recurring("sharing.tasks.verify_trail", at_hour=5),
 )
 
 

@@ -7,6 +7,7 @@ from django.views.i18n import JavaScriptCatalog
 
 from documents.views import storage
 from docuvault import views
+from sharing.views import trail
 
 urlpatterns = [
     path("health", views.health, name="health"),
@@ -14,6 +15,9 @@ urlpatterns = [
     path("jsi18n/", login_not_required(JavaScriptCatalog.as_view(packages=["docuvault"])), name="jsi18n"),
     path("admin/storage/", admin.site.admin_view(storage.storage), name="admin_storage"),
     path("admin/storage/begin/", admin.site.admin_view(storage.begin_round), name="admin_storage_begin"),
+    path("admin/trail/", admin.site.admin_view(trail.trail), name="admin_trail"),
+    path("admin/trail/verify/", admin.site.admin_view(trail.begin_verifying), name="admin_trail_verify"),
+    path("admin/trail/export/", admin.site.admin_view(trail.take_trail), name="admin_trail_export"),
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
     path("", include("documents.urls")),

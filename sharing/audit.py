@@ -98,6 +98,10 @@ class Verb(models.TextChoices):
     EXPORT_MADE = "export_made", _("exported everything")
     EXPORT_TAKEN_IN = "export_taken_in", _("took in an export")
     TRAIL_READ = "trail_read", _("read the trail")
+    TRAIL_VERIFIED = "trail_verified", _("verified the trail")
+    TRAIL_EXPORTED = "trail_exported", _("exported the trail")
+    TRAIL_PRUNED = "trail_pruned", _("removed old rows of the trail")
+    TRAIL_LABELS_ERASED = "trail_labels_erased", _("took a person's names out of the trail")
 
 
 # What may stand beside a verb. A closed list too: nothing gets into the trail by a careless dictionary.

@@ -153,6 +153,8 @@ class AuditEvent(models.Model):
             models.Index(fields=["target_id", "-id"], name="ix_audit_target"),
             models.Index(fields=["action", "-id"], name="ix_audit_action"),
             models.Index(fields=["at"], name="ix_audit_at"),
+            # The order of seals.
+            models.Index(fields=["xact", "id"], name="ix_audit_xact"),
         ]
 
     def __str__(self) -> str:
@@ -175,3 +177,72 @@ class ReadingMark(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reader} {self.action}"
+
+
+class TrailStretch(models.Model):
+    """A run of the trail in which the database's transaction numbers only grow; a restore begins another, from 2 on.
+
+    The rows of a stretch have an `id` above its `after_id`, and at most the next one's. `after_seal`: the last
+    seal that came in with the restored rows; what anchors know beyond it is lost.
+    """
+
+    number = models.PositiveIntegerField(primary_key=True)
+    after_id = models.BigIntegerField(default=0, db_default=0)
+    after_seal = models.BigIntegerField(default=0, db_default=0)
+    reason = models.CharField(max_length=64)
+    begun_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "audit_stretches"
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.reason}"
+
+
+class TrailSeal(models.Model):
+    """A closed range of the trail: how many rows, their hash, chained to the seal before.
+
+    The range is every row of the stretch with `xact` above the seal before (of that stretch) and at most
+    `last_xact`. `head` is the hash of the seal's own text, `mac` its HMAC with a key that the database does
+    not hold. `anchored_at`: when the head was written outside the database. `pruned_at`: its rows were removed
+    when their time was over.
+    """
+
+    number = models.BigIntegerField(primary_key=True)
+    stretch = models.PositiveIntegerField(default=1, db_default=1)
+    last_xact = models.BigIntegerField()
+    first_id = models.BigIntegerField()
+    last_id = models.BigIntegerField()
+    row_count = models.PositiveIntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    rows_hash = models.CharField(max_length=64)
+    previous_head = models.CharField(max_length=64)
+    head = models.CharField(max_length=64)
+    key_name = models.CharField(max_length=32)
+    mac = models.CharField(max_length=64)
+    sealed_at = models.DateTimeField()
+    anchored_at = models.DateTimeField(null=True, blank=True)
+    pruned_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "audit_seals"
+        verbose_name = _("seal")
+        verbose_name_plural = _("seals")
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+class TrailErasure(models.Model):
+    """A row whose names were taken out at a person's wish: the hash that stands for them, so that the seal holds."""
+
+    event_id = models.BigIntegerField(primary_key=True)
+    label_hash = models.CharField(max_length=64)
+    erased_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "audit_erasures"
+
+    def __str__(self) -> str:
+        return str(self.event_id)

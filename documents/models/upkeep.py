@@ -16,6 +16,7 @@ class UpkeepKind(models.TextChoices):
     CHECK = "check", _("Whole check")
     BACKUP = "backup", _("Backup")
     RESTORE = "restore", _("Restore")
+    TRAIL = "trail", _("Trail verified")
 
 
 class UpkeepRun(models.Model):

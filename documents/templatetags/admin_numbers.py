@@ -10,7 +10,7 @@ from django.db.models.functions import TruncDate
 from django.utils.timezone import localdate
 
 from accounts.models import Quota, User
-from documents.models import Document, JobRun, JobState, Upload, UploadState, Version
+from documents.models import Document, JobRun, JobState, UpkeepKind, UpkeepRun, Upload, UploadState, Version
 
 register = template.Library()
 DAYS = 30
@@ -47,7 +47,10 @@ def vault_numbers() -> dict[str, Any]:
         count = per_day.get(day, 0)
         height = max(1, HEIGHT * count // most)
         days.append({"date": day, "count": count, "x": number * 20 + 2, "y": 120 - height, "height": height})
+    trail = UpkeepRun.objects.filter(kind=UpkeepKind.TRAIL, failure="").order_by("-started_at").first()
     return {
+        "trail_is_broken": bool(trail and trail.breaches),
+        "trail_checked_at": trail.started_at if trail else None,
         "people": people["all"],
         "disabled": people["disabled"],
         "documents": estimate if estimate > 100_000 else Document.objects.count(),

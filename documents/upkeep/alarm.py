@@ -9,7 +9,7 @@ from django.utils.timezone import now
 from accounts import mails
 from accounts.models import Role, User
 from documents import jobs
-from documents.models import JobRun, JobState, UpkeepRun, Version
+from documents.models import JobRun, JobState, UpkeepKind, UpkeepRun, Version
 
 TASK = "documents.tasks.alarm_admins"
 # What is found within a few minutes goes into one mail.
@@ -28,9 +28,10 @@ def alarm_admins() -> int:
     context = {
         "flawed": Version.objects.exclude(flaw="").count(),
         "is_stopped": recent.filter(details__stopped=1).exists(),
+        "is_trail_broken": recent.filter(kind=UpkeepKind.TRAIL, breaches__gt=0).exists(),
         "link": settings.BASE_URL + reverse("admin_storage"),
     }
-    if not (context["flawed"] or context["is_stopped"]):
+    if not (context["flawed"] or context["is_stopped"] or context["is_trail_broken"]):
         return 0
     admins = User.objects.filter(role=Role.ADMIN, is_active=True).order_by("handle")
     return sum(

@@ -35,6 +35,7 @@ from documents.upkeep.rounds import only_one, round_of
 from documents.upkeep.soundness import note_flaw, note_whole, read_again
 from documents.upkeep.sweeping import most_that_may_go, note_strays
 from sharing import access
+from sharing.trail.verifying import verify_trail
 
 Mend = Callable[[UUID], bool]
 Step = Callable[[int], None]
@@ -94,8 +95,14 @@ class Check:
         self._take("I6", rows.untold())
         report.looked_at["I6"] = _("documents, folders and trash against the trail, both ways")
         self._take("I7", rows.rights_over_the_trail())
-        report.looked_at["I7"] = _("what the application's role may do to the trail")
-        report.unproven["I7"] = _("it may add rows and no more; not verified beyond that, the trail is not sealed yet")
+        verdict = verify_trail(by=self.by)
+        self._take("I7", ((line, "trail") for line in verdict.breaches))
+        report.remarks.extend(verdict.remarks)
+        report.looked_at["I7"] = _("%(rows)d rows in %(seals)d seals, %(anchors)d anchors, and the role's rights") % {
+            "rows": verdict.rows,
+            "seals": verdict.seals,
+            "anchors": verdict.anchors,
+        }
         self._take("I8", rows.differing_answers())
         report.looked_at["I8"] = _("%(people)d people and %(documents)d documents each, by chance") % {
             "people": rows.SAMPLED_PEOPLE,

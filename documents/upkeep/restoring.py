@@ -48,6 +48,7 @@ from docuvault.lib.grants import ForApplicationRole
 from docuvault.lib.postgres_tools import environment_for, tool
 from docuvault.lib.roles import migration_role
 from sharing import access, audit
+from sharing.trail.sealing import begin_stretch
 
 logger = logging.getLogger(__name__)
 
@@ -140,6 +141,7 @@ def restore_vault(
             failpoint(Failpoint.RESTORE_COMMITTED)
         with migration_role():
             call_command("migrate", interactive=False, verbosity=0)
+        begin_stretch(f"restored {manifest.generation}"[:64])
         store().write_identity(str(identity().instance))
         report = RestoreReport(manifest)
         say("restoring the objects")
