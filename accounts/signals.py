@@ -11,9 +11,11 @@ from django.db import transaction
 from django.dispatch import receiver
 from django.http import HttpRequest
 
+from accounts.actors import Actor
 from accounts.middleware import actor_of
 from accounts.models import User
 from sharing import audit
+from sharing.actions.receiving import receive_waiting
 
 
 def _is_ours(request: HttpRequest | None) -> bool:
@@ -66,7 +68,9 @@ def tell_recovery_code(request: HttpRequest, user: User, authenticator: Authenti
 
 @receiver(account.email_confirmed, dispatch_uid="tell_email_confirmed")
 def tell_email_confirmed(request: HttpRequest, email_address: EmailAddress, **kwargs: Any) -> None:
-    _tell(audit.Verb.EMAIL_CONFIRMED, request, email_address.user, {"address": email_address.email})
+    with transaction.atomic():
+        _tell(audit.Verb.EMAIL_CONFIRMED, request, email_address.user, {"address": email_address.email})
+        receive_waiting(email_address.user, email_address.email, by=Actor.for_user(email_address.user))
 
 
 @receiver(account.email_changed, dispatch_uid="tell_email_changed")

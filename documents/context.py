@@ -24,5 +24,6 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "trash_days": settings.TRASH_DAYS,
         "quota": SimpleLazyObject(lambda: Quota.objects.get(user=user)),
         "rail_topics": SimpleLazyObject(lambda: list(access.visible_topics(actor).order_by("name_key")[:RAIL_TOPICS])),
+        "has_new_shares": SimpleLazyObject(lambda: access.has_new_shares(actor)),
         "rail_folders": SimpleLazyObject(lambda: with_children(access.folders_in(actor, None))),
     }

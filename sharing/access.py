@@ -7,6 +7,7 @@ as rows per document and person, which a move of a large folder would have to re
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from enum import IntEnum
 from typing import TypeVar
 from uuid import UUID
@@ -19,9 +20,9 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor, ActorKind
-from accounts.models import Membership, User
+from accounts.models import Group, Membership, User
 from documents.models import Document, Folder, Topic, TrashEntry, Upload
-from sharing.models import AuditEvent, Share, ShareLevel
+from sharing.models import AuditEvent, Comment, Share, ShareLevel, ShareReception
 
 
 class Level(IntEnum):
@@ -50,8 +51,9 @@ Row = TypeVar("Row", bound=Model)
 
 def _shares_for(user: User, at_least: Level) -> QuerySet[Share]:
     groups = Membership.objects.filter(user=user).values("group")
+    left = ShareReception.objects.filter(share=OuterRef("pk"), user=user, left_at__isnull=False)
     return Share.objects.filter(
-        Q(recipient=user) | Q(group__in=groups),
+        Q(recipient=user) | Q(group__in=groups) & ~Exists(left),
         Q(expires_at=None) | Q(expires_at__gt=now()),
         level__gte=at_least,
     )
@@ -158,6 +160,136 @@ def events_of(actor: Actor, item: Document | Folder) -> QuerySet[AuditEvent]:
     return visible_events(actor).filter(target_id=str(item.pk))
 
 
+# --- What is shared, and with whom -------------------------------------------------------------------
+
+
+def shares_on(actor: Actor, item: Document | Folder) -> QuerySet[Share]:
+    """Every share by which this thing is opened: on itself and on the folders above. For who manages it."""
+    _require(level_on(actor, item), Level.MANAGE)
+    folders = item.path if isinstance(item, Folder) else item.folder.path if item.folder else []
+    through = Q(folder__in=folders)
+    return Share.objects.filter(through | Q(document=item) if isinstance(item, Document) else through)
+
+
+def holding(shares: QuerySet[Share]) -> QuerySet[Share]:
+    """Those of these shares that have not ended."""
+    return shares.filter(Q(expires_at=None) | Q(expires_at__gt=now()))
+
+
+def shares_along(actor: Actor, folders: Sequence[Folder]) -> QuerySet[Share]:
+    """The shares of these folders and of those above, in the actor's own vault."""
+    along = {key for folder in folders for key in folder.path}
+    return Share.objects.filter(folder__in=along, folder__user=actor.active_user) if along else Share.objects.none()
+
+
+def shares_of_documents(actor: Actor, documents: Sequence[Document]) -> QuerySet[Share]:
+    """The shares of these very documents, of the actor's own."""
+    return Share.objects.filter(document__in=list(documents), document__user=actor.active_user)
+
+
+def _of_live_items(shares: QuerySet[Share]) -> QuerySet[Share]:
+    # A share names one of the two; the other join finds nothing, which counts as live.
+    return shares.filter(document__trash=None, folder__trash=None)
+
+
+def shares_received(actor: Actor) -> QuerySet[Share]:
+    """What others have opened to the actor and holds now, one share for each thing: the one that goes furthest."""
+    user = actor.active_user
+    if user is None:
+        return Share.objects.none()
+    furthest = _of_live_items(_shares_for(user, Level.VIEW)).exclude(Q(document__user=user) | Q(folder__user=user))
+    furthest = furthest.order_by("document_id", "folder_id", "-level", "pk").distinct("document_id", "folder_id")
+    return Share.objects.filter(pk__in=furthest.values("pk"))
+
+
+def has_new_shares(actor: Actor) -> bool:
+    """Whether something was shared with the actor himself that he has not answered yet."""
+    user = actor.active_user
+    if user is None:
+        return False
+    answered = ShareReception.objects.filter(
+        Q(accepted_at__isnull=False) | Q(hidden_at__isnull=False), share=OuterRef("pk"), user=user
+    )
+    mine = Share.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now()), recipient=user)
+    return _of_live_items(mine.exclude(Exists(answered))).exists()
+
+
+def own_ways(actor: Actor, item: Document | Folder) -> QuerySet[Share]:
+    """The shares of this very thing that hold for the actor: his own, and those with his groups."""
+    user = actor.active_user
+    if user is None or item.trash_id is not None:
+        return Share.objects.none()
+    of_item = Q(document=item) if isinstance(item, Document) else Q(folder=item)
+    return _shares_for(user, Level.VIEW).filter(of_item)
+
+
+def shares_left(actor: Actor) -> QuerySet[Share]:
+    """Shares with a group of the actor's that he himself has left and may come back to."""
+    user = actor.active_user
+    if user is None:
+        return Share.objects.none()
+    left = ShareReception.objects.filter(user=user, left_at__isnull=False).values("share")
+    groups = Membership.objects.filter(user=user).values("group")
+    shares = Share.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now()), pk__in=left, group__in=groups)
+    return _of_live_items(shares)
+
+
+def shares_made(actor: Actor) -> QuerySet[Share]:
+    """What the actor has opened to others: everything of his own, and what he has shared on and still manages."""
+    user = actor.active_user
+    if user is None:
+        return Share.objects.none()
+    managed = Q(folder__path__overlap=_shared_folders(user, Level.MANAGE))
+    managed |= Q(Exists(_shares_for(user, Level.MANAGE).filter(document=OuterRef("document"))))
+    own = Q(document__user=user) | Q(folder__user=user)
+    return _of_live_items(Share.objects.filter(own | Q(shared_by=user) & managed))
+
+
+def fetch_share(actor: Actor, share_id: UUID) -> Share:
+    """A share of something the actor manages. Raises NotVisible."""
+    share = Share.objects.select_related("document__folder", "folder", "recipient", "group", "shared_by").filter(
+        pk=share_id
+    )
+    found = share.first()
+    if found is None or found.item.trash_id is not None:
+        raise NotVisible
+    if (level_on(actor, found.item) or 0) < Level.MANAGE:
+        raise NotVisible
+    return found
+
+
+def manages_until(actor: Actor, item: Document | Folder) -> datetime | None:
+    """When the actor's own right to manage this ends, if it does: nobody gives for longer than he has."""
+    user = actor.active_user
+    if user is None or item.user_id == user.pk:
+        return None
+    ends = list(_shares_for(user, Level.MANAGE).filter(_through(item)).values_list("expires_at", flat=True))
+    return None if None in ends or not ends else max(end for end in ends if end is not None)
+
+
+def visible_groups(actor: Actor) -> QuerySet[Group]:
+    """The actor's own groups; all of them for an admin."""
+    user = actor.active_user
+    if user is None:
+        return Group.objects.none()
+    return Group.objects.all() if actor.is_admin else Group.objects.filter(memberships__user=user)
+
+
+def fetch_group(actor: Actor, group_id: UUID) -> Group:
+    group = visible_groups(actor).filter(pk=group_id).first()
+    if group is None:
+        raise NotVisible
+    return group
+
+
+def fetch_comment(actor: Actor, document: Document, comment_id: UUID) -> Comment:
+    """A comment on a document the actor has fetched. Raises NotVisible."""
+    comment = Comment.objects.select_related("author").filter(document=document, pk=comment_id).first()
+    if comment is None:
+        raise NotVisible
+    return comment
+
+
 # --- One thing ---------------------------------------------------------------------------------------------
 
 
@@ -170,11 +302,7 @@ def level_on_document(actor: Actor, document: Document) -> Level | None:
         return Level.OWN
     if document.trash_id is not None:
         return None
-    through = Q(document=document)
-    if document.folder_id is not None:
-        path = Folder.objects.filter(pk=document.folder_id, trash=None).values_list("path", flat=True).first()
-        through |= Q(folder__in=path or [])
-    return _highest(_shares_for(user, Level.VIEW).filter(through))
+    return _highest(_shares_for(user, Level.VIEW).filter(_through(document)))
 
 
 def level_on_folder(actor: Actor, folder: Folder) -> Level | None:
@@ -186,7 +314,23 @@ def level_on_folder(actor: Actor, folder: Folder) -> Level | None:
         return Level.OWN
     if folder.trash_id is not None:
         return None
-    return _highest(_shares_for(user, Level.VIEW).filter(folder__in=folder.path))
+    return _highest(_shares_for(user, Level.VIEW).filter(_through(folder)))
+
+
+def level_on(actor: Actor, item: Document | Folder) -> Level | None:
+    """How far the actor may go with either."""
+    return level_on_document(actor, item) if isinstance(item, Document) else level_on_folder(actor, item)
+
+
+def _through(item: Document | Folder) -> Q:
+    """Shares of this thing, and of the folders it lies in."""
+    if isinstance(item, Folder):
+        return Q(folder__in=item.path)
+    through = Q(document=item)
+    if item.folder_id is not None:
+        path = Folder.objects.filter(pk=item.folder_id, trash=None).values_list("path", flat=True).first()
+        through |= Q(folder__in=path or [])
+    return through
 
 
 def _highest(shares: QuerySet[Share]) -> Level | None:

@@ -1,4 +1,4 @@
-"""The trail for admins: to read and to filter, by person, verb and day. Reading it is told as well."""
+"""The trail for admins, to read and to filter (reading it is told as well); and the policy for sharing."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
@@ -15,8 +16,10 @@ from accounts.models import User
 from documents.admin import UncountedPaginator
 from documents.names import shown_name
 from sharing import audit
+from sharing.actions import change_policy
 from sharing.audit import Verb
-from sharing.models import AuditEvent
+from sharing.models import AuditEvent, SharingPolicy
+from sharing.policy import policy
 
 READING_TOLD_EVERY = timedelta(minutes=10)
 
@@ -108,6 +111,27 @@ class AuditEventAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(SharingPolicy)
+class SharingPolicyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The one row: its list is its form."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return redirect("admin:sharing_sharingpolicy_change", 1)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> SharingPolicy | None:
+        return policy() if object_id == "1" else None
+
+    def save_model(self, request: HttpRequest, obj: SharingPolicy, form: Any, change: bool) -> None:
+        actor: Actor = request.actor  # type: ignore[attr-defined]
+        change_policy(obj, by=actor)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

@@ -75,6 +75,19 @@ class Verb(models.TextChoices):
     VERSION_PROMOTED = "version_promoted", _("made an older version current of")
     VERSION_DELETED = "version_deleted", _("deleted a version of")
     SHARE_MADE = "share_made", _("shared")
+    SHARE_CHANGED = "share_changed", _("changed the sharing of")
+    SHARE_WITHDRAWN = "share_withdrawn", _("withdrew the sharing of")
+    SHARE_KEPT = "share_kept", _("looked over the sharing of")
+    SHARE_ACCEPTED = "share_accepted", _("accepted")
+    SHARE_HIDDEN = "share_hidden", _("hid")
+    SHARE_SHOWN = "share_shown", _("no longer hides")
+    SHARE_LEFT = "share_left", _("left")
+    SHARE_REJOINED = "share_rejoined", _("came back to")
+    SHARE_ARRIVED = "share_arrived", _("was reached by the sharing of")
+    POLICY_CHANGED = "policy_changed", _("changed the policy for sharing")
+    COMMENT_MADE = "comment_made", _("wrote a comment on")
+    COMMENT_CHANGED = "comment_changed", _("changed a comment on")
+    COMMENT_DELETED = "comment_deleted", _("deleted a comment on")
     TRASH_EMPTIED = "trash_emptied", _("emptied the trash")
     TOPIC_MADE = "topic_made", _("made the topic")
     TOPIC_CHANGED = "topic_changed", _("changed the topic")
@@ -258,4 +271,22 @@ def record_reading(verb: Verb, version: Version, *, by: Actor) -> bool:
                 owner=document.user_id,
                 details={"version": version.number},
             )
+            _count_reading(document.pk, reader, is_download=verb == Verb.DOCUMENT_DOWNLOADED)
     return is_first
+
+
+COUNT_READING = """
+    INSERT INTO receipts (document_id, reader, views, downloads, first_at, last_at)
+    VALUES (%(document)s, %(reader)s, %(views)s, %(downloads)s, now(), now())
+    ON CONFLICT (document_id, reader) DO UPDATE SET
+        views = receipts.views + EXCLUDED.views, downloads = receipts.downloads + EXCLUDED.downloads, last_at = now()
+"""
+
+
+def _count_reading(document_id: UUID, reader: str, *, is_download: bool) -> None:
+    """The receipt of this reader, as the trail has just told it."""
+    counted: dict[str, str | int] = {
+        "document": str(document_id), "reader": reader, "views": int(not is_download), "downloads": int(is_download),
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_READING, counted)

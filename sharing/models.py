@@ -1,4 +1,4 @@
-"""Who else may see it (shares, links), and what was done (the trail)."""
+"""Who else may see it (shares, links), what they say to it, and what was done (the trail)."""
 
 import uuid
 from typing import ClassVar
@@ -8,6 +8,7 @@ from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models import Func, Q
 from django.db.models.functions import Cast, Now
+from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Group
@@ -37,8 +38,62 @@ def one_share_per(item: str, receiver: str) -> models.UniqueConstraint:
     )
 
 
+def one_waiting_per(item: str) -> models.UniqueConstraint:
+    return models.UniqueConstraint(
+        fields=[item, "typed_key"],
+        condition=Q(**{f"{item}__isnull": False}, recipient=None, group=None),
+        name=f"uq_shares_{item}_waiting",
+    )
+
+
+class SharingPolicy(models.Model):
+    """What people may do when they share: one row, which admins change."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    default_days = models.PositiveIntegerField(
+        _("days a share lasts, if nothing else is said"), null=True, blank=True, help_text=_("Empty: without an end.")
+    )
+    max_days = models.PositiveIntegerField(
+        _("days a share lasts at most"), null=True, blank=True, help_text=_("Empty: as long as people like.")
+    )
+    lists_people = models.BooleanField(
+        _("people find one another"),
+        default=False,
+        db_default=False,
+        help_text=_("Everybody's name is offered when sharing. Otherwise nobody learns from it who is here."),
+    )
+    members_make_groups = models.BooleanField(_("members may make groups"), default=False, db_default=False)
+    members_invite = models.BooleanField(
+        _("members may invite people by mail when they share"), default=False, db_default=False
+    )
+    review_days = models.PositiveIntegerField(
+        _("days after which an unused share is asked about"), default=365, db_default=365
+    )
+
+    class Meta:
+        db_table = "sharing_policy"
+        verbose_name = _("policy for sharing")
+        verbose_name_plural = _("policy for sharing")
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(id=1), name="ck_sharing_policy_one_row"),
+            models.CheckConstraint(
+                condition=(Q(max_days=None) | Q(max_days__gte=1, max_days__lte=36_500))
+                & (Q(default_days=None) | Q(default_days__gte=1, default_days__lte=36_500))
+                & Q(review_days__gte=1, review_days__lte=36_500),
+                name="ck_sharing_policy_days",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(_("policy for sharing"))
+
+
 class Share(models.Model):
-    """A document or a folder with all below it, opened to a person or a group."""
+    """A document or a folder with all below it, opened to a person or a group.
+
+    `typed` is what the sharer wrote. Without recipient and group it waits for a person whom nobody knows yet,
+    and opens nothing: so that sharing does not tell who is here, it is kept and shown like any other.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     document = models.ForeignKey(
@@ -61,6 +116,14 @@ class Share(models.Model):
     message = models.CharField(max_length=1000, blank=True, default="", db_default="")
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(null=True, blank=True)
+    typed = models.CharField(max_length=254, blank=True, default="", db_default="")
+    typed_key = models.CharField(max_length=254, blank=True, default="", db_default="", editable=False)
+    # Whether a mail is to invite the person who has no account yet, and when it went.
+    is_inviting = models.BooleanField(default=False, db_default=False)
+    invited_at = models.DateTimeField(null=True, blank=True)
+    # When the owner last said that it stays, and when he was last asked.
+    reviewed_at = models.DateTimeField(null=True, blank=True)
+    review_asked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "shares"
@@ -68,17 +131,57 @@ class Share(models.Model):
         verbose_name_plural = _("shares")
         constraints: ClassVar = [
             models.CheckConstraint(condition=exactly_one("document", "folder"), name="ck_shares_one_item"),
-            models.CheckConstraint(condition=exactly_one("recipient", "group"), name="ck_shares_one_receiver"),
+            models.CheckConstraint(
+                condition=exactly_one("recipient", "group")
+                | Q(recipient__isnull=True, group__isnull=True) & ~Q(typed_key=""),
+                name="ck_shares_one_receiver",
+            ),
             models.CheckConstraint(condition=Q(level__in=ShareLevel.values), name="ck_shares_level"),
             one_share_per("document", "recipient"),
             one_share_per("document", "group"),
             one_share_per("folder", "recipient"),
             one_share_per("folder", "group"),
+            one_waiting_per("document"),
+            one_waiting_per("folder"),
         ]
-        indexes: ClassVar = [models.Index(fields=["recipient"], name="ix_shares_recipient")]
+        indexes: ClassVar = [
+            models.Index(fields=["recipient"], name="ix_shares_recipient"),
+            models.Index(fields=["typed_key"], condition=Q(recipient=None, group=None), name="ix_shares_waiting"),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def item(self) -> Document | Folder:
+        found = self.document if self.document_id is not None else self.folder
+        assert found is not None
+        return found
+
+    @property
+    def is_over(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= now()
+
+
+class ShareReception(models.Model):
+    """What one person has made of a share: told of it, accepted it, put it away, or left it.
+
+    `left_at` is for shares with a group: the others of the group keep theirs. A person's own share is deleted.
+    """
+
+    share = models.ForeignKey(Share, on_delete=models.CASCADE, related_name="receptions", db_index=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    told_at = models.DateTimeField(null=True, blank=True)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    hidden_at = models.DateTimeField(null=True, blank=True)
+    left_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "share_receptions"
+        constraints: ClassVar = [models.UniqueConstraint(fields=["share", "user"], name="uq_share_receptions")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.share_id}"
 
 
 class ShareLink(models.Model):
@@ -246,3 +349,40 @@ class TrailErasure(models.Model):
 
     def __str__(self) -> str:
         return str(self.event_id)
+
+
+class Receipt(models.Model):
+    """How often somebody has opened and downloaded a document: counted with each line of the trail about it."""
+
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="receipts", db_index=False)
+    reader = models.CharField(max_length=64)
+    views = models.PositiveIntegerField(default=0, db_default=0)
+    downloads = models.PositiveIntegerField(default=0, db_default=0)
+    first_at = models.DateTimeField(db_default=Now())
+    last_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "receipts"
+        constraints: ClassVar = [models.UniqueConstraint(fields=["document", "reader"], name="uq_receipts")]
+        indexes: ClassVar = [models.Index(fields=["reader", "-last_at"], name="ix_receipts_reader")]
+
+    def __str__(self) -> str:
+        return f"{self.reader} {self.document_id}"
+
+
+class Comment(models.Model):
+    """What somebody says to a document: plain text."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="comments", db_index=False)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    text = models.TextField(max_length=4000)
+    created_at = models.DateTimeField(db_default=Now())
+    edited_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "comments"
+        indexes: ClassVar = [models.Index(fields=["document", "created_at", "id"], name="ix_comments_document")]
+
+    def __str__(self) -> str:
+        return f"{self.author_id} {self.document_id}"

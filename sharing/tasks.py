@@ -1,12 +1,23 @@
-"""What runs in the background for the trail: each bears repetition, and two at once."""
+"""What sharing does in the background: mails, and the trail's seals. Each bears repetition, and two at once."""
 
 from uuid import UUID
 
 from accounts.actors import Actor
 from accounts.models import User
 from documents.jobs import job
+from sharing import mails
+from sharing.models import Share
 from sharing.trail import sealing
 from sharing.trail.checking import check_trail
+
+
+@job(attempts=8, waits_while_held=True)
+def tell_of_share(share_id: str) -> None:
+    """Mail whoever something was shared with; a share that was withdrawn meanwhile is told to nobody."""
+    related = ("document", "folder", "recipient", "group", "shared_by")
+    share = Share.objects.select_related(*related).filter(pk=UUID(share_id)).first()
+    if share is not None:
+        mails.tell_of_share(share)
 
 
 @job()

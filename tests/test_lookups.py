@@ -12,12 +12,23 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 GUARDED = {
-    "AuditEvent", "Document", "DocumentTopic", "Folder", "Share", "ShareLink", "Star", "Topic", "TrashEntry",
-    "Upload", "UploadPiece", "Version",
+    "AuditEvent", "Comment", "Document", "DocumentTopic", "Folder", "Receipt", "Share", "ShareLink",
+    "ShareReception", "Star", "Topic", "TrashEntry", "Upload", "UploadPiece", "Version",
 }  # fmt: skip
 DOORS = ("documents", "sharing")
 SHORTCUTS = {"get_object_or_404", "get_list_or_404", "aget_object_or_404", "raw", "in_bulk", "ain_bulk"}
-BY_KEY = ("pk", "id", "document_id", "folder_id", "topic_id", "entry_id", "upload_id", "version_id")
+BY_KEY = (
+    "pk",
+    "id",
+    "document_id",
+    "folder_id",
+    "topic_id",
+    "entry_id",
+    "upload_id",
+    "version_id",
+    "share_id",
+    "comment_id",
+)
 
 
 def doors() -> list[Path]:

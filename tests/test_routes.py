@@ -28,6 +28,7 @@ from documents.models import Document, Folder, Topic, TrashEntry, Upload
 from documents.uploads import store_stream
 from sharing import access
 from sharing.access import Level
+from sharing.actions import write_comment
 from sharing.models import Share
 
 TABLE = Path(__file__).with_name("routes.txt")
@@ -57,11 +58,14 @@ def put(name: str, folder: Folder | None, by: Actor) -> Document:
 def world(alice: User, bob: User, charlie: User, admin_person: User, client_for: ClientFor) -> World:
     by = Actor.for_user(alice)
     folder = make_folder(f"{CANARY}-folder", None, by=by)
-    Share.objects.create(folder=folder, recipient=bob, shared_by=alice, level=Level.VIEW)
+    shared = Share.objects.create(
+        folder=folder, recipient=bob, shared_by=alice, level=Level.VIEW, message=f"{CANARY}-message"
+    )
     document = put(f"{CANARY}-document.txt", folder, by)
     older = document.versions.get()
     store_stream(document.name, iter([b"again"]), None, size_bound=5, by=by, replaces=document)
     document.refresh_from_db()
+    comment = write_comment(document, f"{CANARY}-comment", by=by)
     topic = make_topic(f"{CANARY}-topic", "green", by=by)
     entry = trash_document(put(f"{CANARY}-trash.txt", None, by), by=by)
     upload = uploads.begin_upload(f"{CANARY}-upload.txt", 10, folder, by=by)
@@ -81,6 +85,8 @@ def world(alice: User, bob: User, charlie: User, admin_person: User, client_for:
         "topic_id": str(topic.pk),
         "entry_id": str(entry.pk),
         "upload_id": str(upload.pk),
+        "share_id": str(shared.pk),
+        "comment_id": str(comment.pk),
         "invitation_id": str(invitation.pk),
         "request_id": str(asked.pk),
         "ticket": "forged",
@@ -132,6 +138,14 @@ def body(route: str, world: World) -> dict[str, str]:
         return known[route]
     if route.endswith(("/rename/", "topic_id>/change/")):
         return {"name": "Renamed", "colour": "red"}
+    if route.endswith("/share/"):
+        return {"who": "dora", "level": "10"}
+    if route.startswith("/shares/"):
+        return {"level": "20"}
+    if "/comments/" in route:
+        return {"text": "well"}
+    if route.endswith("/received/"):
+        return {"act": "leave"}
     if route.endswith("/note/"):
         return {"note": "the draft"}
     if route.endswith("/move/"):
@@ -204,7 +218,7 @@ def test_what_strangers_from_the_street_may_open_is_exactly_this(world: World) -
 
 OWNED = (
     "documents", "versions", "folders", "topics", "document_topics", "trash_entries", "uploads", "quotas", "users",
-    "shares", "stars", "invitations", "quota_requests",
+    "shares", "share_receptions", "receipts", "comments", "stars", "invitations", "quota_requests",
 )  # fmt: skip
 
 
@@ -242,7 +256,7 @@ def test_those_who_may_not_know_learn_nothing_and_change_nothing(world: World) -
 
 def test_what_is_not_there_and_what_is_not_yours_look_the_same(world: World) -> None:
     absent = "00000000-0000-4000-8000-000000000000"
-    ids = ("folder_id", "document_id", "version_id", "topic_id", "entry_id", "upload_id")
+    ids = ("folder_id", "document_id", "version_id", "topic_id", "entry_id", "upload_id", "share_id", "comment_id")
     nothing = {**world.values, **dict.fromkeys(ids, absent)}
     for route in routes():
         if "_id>" not in route or route.startswith("/admin/"):
@@ -261,12 +275,13 @@ def test_the_checks_have_teeth(world: World, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(access, "visible_documents", lambda actor, at_least=Level.VIEW: Document.objects.live())
     monkeypatch.setattr(access, "visible_folders", lambda actor, at_least=Level.VIEW: Folder.objects.live())
     monkeypatch.setattr(access, "visible_topics", lambda actor: Topic.objects.all())
+    monkeypatch.setattr(access, "own_ways", lambda actor, item: Share.objects.all())
     monkeypatch.setattr(access, "own_trash", lambda actor: TrashEntry.objects.all())
     monkeypatch.setattr(access, "charged_uploads", lambda actor: Upload.objects.all())
     monkeypatch.setattr(access, "own_uploads", lambda actor: Upload.objects.all())
     without_teeth = []
     for route in routes():
-        if not re.search(r"<uuid:(folder|document|topic|entry|upload)_id>", route):
+        if not re.search(r"<uuid:(folder|document|topic|entry|upload|share)_id>", route):
             continue
         answers = {
             ask(world.people["stranger"], method, address(route, world.values), body(route, world)).status_code

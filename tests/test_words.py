@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from django.core import mail
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
+from django.utils.timezone import now
 
 from accounts.actions import invite, send_reset
 from accounts.actors import Actor
@@ -19,6 +21,8 @@ from documents.actions.folders import make_folder
 from documents.actions.topics import make_topic, tag_documents
 from documents.actions.trash import trash_document
 from documents.uploads import store_stream
+from sharing.access import Level
+from sharing.actions import share, write_comment
 from sharing.audit import Verb
 
 ClientFor = Callable[[User], Client]
@@ -103,7 +107,9 @@ def test_the_marks_find_a_sentence_that_escaped() -> None:
 
 
 @pytest.mark.usefixtures("pseudo")
-def test_no_sentence_of_a_page_escapes_translation(zoe: User, client_for: ClientFor) -> None:
+def test_no_sentence_of_a_page_escapes_translation(zoe: User, admin_person: User, client_for: ClientFor) -> None:
+    User.objects.filter(pk=admin_person.pk).update(display_name="Zzada", handle="zzada")
+    admin_person.refresh_from_db()
     by = Actor.for_user(zoe)
     folder = make_folder("Zzfolder", None, by=by)
     document = put("zzpaper.zzz", by, folder)
@@ -112,12 +118,23 @@ def test_no_sentence_of_a_page_escapes_translation(zoe: User, client_for: Client
     entry = trash_document(put("zzold.zzz", by), by=by)
     version = document.versions.get()
     twin = put("zztwin.zzz", by, folder)
+    comment = write_comment(document, "zzsaid", by=by)
+    share(document, "zznobody", Level.MANAGE, by=by, message="zzhello", until=now() + timedelta(days=2))
+    given = put("zzgiven.zzz", Actor.for_user(admin_person))
+    share(given, zoe, Level.EDIT, by=Actor.for_user(admin_person), message="zzhello")
     client = client_for(zoe)
     addresses = [
         *(reverse(name, args=[document.pk, version.pk]) for name in ("note_version", "delete_version")),
         reverse("twins") + f"?document={twin.pk}",
         reverse("twins"),
         reverse("add_files") + f"?document={document.pk}",
+        *(reverse(name, args=[document.pk]) for name in ("share_document", "write_comment")),
+        *(reverse(name, args=[document.pk, comment.pk]) for name in ("change_comment", "delete_comment")),
+        reverse("share_folder", args=[folder.pk]),
+        *(reverse(name) for name in ("shared_with_me", "shared_by_me")),
+        reverse("shared_with_me") + "?hidden=1",
+        reverse("received_document", args=[given.pk]),
+        reverse("document", args=[given.pk]),
         reverse("files"),
         reverse("files") + "?view=tiles",
         reverse("folder", args=[folder.pk]),

@@ -19,6 +19,8 @@ from accounts.actors import Actor
 from accounts.models import Invitation, Role, User, valid_handle
 from accounts.secrets import hash_token, new_token
 from sharing import audit
+from sharing.actions.receiving import receive_waiting
+from sharing.policy import may_invite
 
 LIFETIME = timedelta(days=7)
 FIRST_ADMIN_LIFETIME = timedelta(hours=24)
@@ -75,7 +77,8 @@ def invite(email: str, role: str = Role.MEMBER, *, by: Actor) -> tuple[Invitatio
 
     Raises AlreadyMember, ValidationError.
     """
-    only_admins(by)
+    if role != Role.MEMBER or not may_invite(by):
+        only_admins(by)
     email = clean_address(email)
     if role not in Role.values:
         raise ValidationError(_("There is no such role."))
@@ -133,6 +136,8 @@ def accept_invitation(
         is_confirmed=True,
     )
     Invitation.objects.filter(pk=invitation.pk).update(accepted_at=now(), accepted_by=user)
+    if invitation.email:
+        receive_waiting(user, email, by=Actor.for_user(user, request_id=by.request_id, address=by.address))
     _tell(
         audit.Verb.INVITATION_ACCEPTED,
         invitation,

@@ -24,10 +24,14 @@ from documents.views.files import places_to_pick
 from docuvault.lib.htmx import back_to, done, is_fragment, show
 from sharing import access, audit
 from sharing.access import Level
-from sharing.models import Share
+from sharing.listing import shown_shares
+from sharing.models import Comment
 
 EVENTS_SHOWN = 20
 VERSIONS_SHOWN = 100
+SHARES_SHOWN = 50
+COMMENTS_SHOWN = 200
+SHARE_RELATED = ("document", "folder", "recipient", "group", "shared_by")
 
 
 @require_safe
@@ -48,7 +52,13 @@ def document(request: PersonRequest, document_id: UUID) -> HttpResponse:
         "topics": _topics_on(request, item),
         "is_starred": Star.objects.filter(user=request.actor.user, document=item).exists(),
         "crumbs": access.visible_ancestors(request.actor, item.folder),
-        "can": {"edit": level >= Level.EDIT, "own": level >= Level.OWN},
+        "can": {
+            "comment": level >= Level.COMMENT,
+            "edit": level >= Level.EDIT,
+            "manage": level >= Level.MANAGE,
+            "own": level >= Level.OWN,
+            "leave": level < Level.OWN and access.own_ways(request.actor, item).exists(),
+        },
         "place": "files",
     }
     if is_pane:
@@ -57,7 +67,11 @@ def document(request: PersonRequest, document_id: UUID) -> HttpResponse:
     if level >= Level.EDIT:
         context["versions_kept"], context["versions_kept_days"] = settings.VERSIONS_KEPT, settings.VERSIONS_KEPT_DAYS
         context["versions"] = item.versions.select_related("created_by").order_by("-number")[:VERSIONS_SHOWN]
-    context["shares"] = _shares(item) if level >= Level.OWN else []
+    context["comments"] = _comments(item)
+    if level >= Level.MANAGE:
+        rows = access.shares_on(request.actor, item).select_related(*SHARE_RELATED)
+        context["shares"] = shown_shares(list(rows.order_by("created_at", "pk")[:SHARES_SHOWN]), request.actor)
+        context["shown_above"] = {crumb.pk for crumb in access.visible_ancestors(request.actor, item.folder)}
     return show(request, "documents/document.html", context)
 
 
@@ -66,10 +80,10 @@ def _topics_on(request: PersonRequest, item: Document) -> list[DocumentTopic]:
     return list(rows.select_related("topic", "added_by").order_by("topic__name_key"))
 
 
-def _shares(item: Document) -> list[Share]:
-    path = item.folder.path if item.folder else []
-    rows = Share.objects.filter(document=item) | Share.objects.filter(folder__in=path)
-    return list(rows.select_related("recipient", "group", "folder"))
+def _comments(item: Document) -> list[Comment]:
+    """What was said last, the oldest of it first."""
+    newest = item.comments.select_related("author").order_by("-created_at", "-pk")
+    return list(newest[:COMMENTS_SHOWN])[::-1]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -101,7 +115,7 @@ def move_document(request: PersonRequest, document_id: UUID) -> HttpResponse:
         else:
             message = _("Moved to %(place)s.") % {"place": to.name if to else _("Files")}
             return done(request, message, to=reverse("document", args=[item.pk]))
-    context = {"items": [item], "item": item, "places": places_to_pick(request), "error": error}
+    context = {"items": [item], "item": item, "places": places_to_pick(request, [item]), "error": error}
     return show(request, "documents/move.html", context, status=422 if error else 200)
 
 

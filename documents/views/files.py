@@ -1,5 +1,6 @@
 """Folder pages, and what can be done with a folder."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.core.exceptions import BadRequest
@@ -19,13 +20,14 @@ from documents.actions.folders import rename_folder as rename
 from documents.actions.trash import trash_folder as throw_away
 from documents.forms import NameForm
 from documents.listing import SORTS, BadCursor, mark_for, page_of, with_topics
-from documents.models import Folder
+from documents.models import Document, Folder
 from documents.names import InvalidName, name_key
 from documents.tree import paths_of, with_children
 from documents.views.asked import size_of, sort_of, uuid_or_none, view_of
 from docuvault.lib.htmx import back_to, done, is_fragment, show
 from sharing import access
 from sharing.access import Level
+from sharing.reach import mark_audiences
 
 PICK_LIMIT = 200
 FOLDERS_SHOWN = 500
@@ -79,7 +81,12 @@ def _folders(request: PersonRequest, folder: Folder | None, sort: str) -> list[F
 
 def _rights(request: PersonRequest, folder: Folder | None) -> dict[str, bool]:
     level = Level.OWN if folder is None else access.level_on_folder(request.actor, folder) or Level.VIEW
-    return {"edit": level >= Level.EDIT, "own": level >= Level.OWN}
+    return {
+        "edit": level >= Level.EDIT,
+        "manage": level >= Level.MANAGE,
+        "own": level >= Level.OWN,
+        "leave": level < Level.OWN and folder is not None and access.own_ways(request.actor, folder).exists(),
+    }
 
 
 @require_safe
@@ -97,13 +104,14 @@ def pick_folder(request: PersonRequest) -> HttpResponse:
     return TemplateResponse(request, "documents/_pick.html", {"places": places_to_pick(request)})
 
 
-def places_to_pick(request: PersonRequest) -> list[tuple[Folder, str]]:
-    """The actor's own folders that fit the words asked for, each with the path it lies in."""
+def places_to_pick(request: PersonRequest, items: Sequence[Document | Folder] = ()) -> list[tuple[Folder, str]]:
+    """Folders that fit the words asked for, each with the path it lies in and who would see the items there."""
     rows = access.visible_folders(request.actor, Level.EDIT)
     words = request.GET.get("pick", "").strip()[:200].replace("\x00", "")
     if words:
         rows = rows.filter(name_key__contains=name_key(words))
     folders = list(rows.order_by("name_key", "id")[:PICK_LIMIT])
+    mark_audiences(request.actor, folders, items)
     paths = paths_of(folders, request.actor)
     return sorted(((f, paths[f.pk]) for f in folders), key=lambda pair: (pair[1].casefold(), pair[0].name_key))
 
@@ -159,7 +167,7 @@ def move_folder(request: PersonRequest, folder_id: UUID) -> HttpResponse:
         else:
             message = _("Moved to %(place)s.") % {"place": to.name if to else _("Files")}
             return done(request, message, to=reverse("folder", args=[folder.pk]))
-    context = {"items": [folder], "item": folder, "places": places_to_pick(request), "error": error}
+    context = {"items": [folder], "item": folder, "places": places_to_pick(request, [folder]), "error": error}
     return show(request, "documents/move.html", context, status=422 if error else 200)
 
 

@@ -19,6 +19,7 @@ from documents.views.files import places_to_pick
 from docuvault.lib.htmx import back_to, done, show
 from sharing import access
 from sharing.access import Level
+from sharing.reach import mark_audiences
 
 
 @require_POST
@@ -42,6 +43,8 @@ def _move(request: PersonRequest) -> HttpResponseBase:
     error = ""
     if "is_decided" in request.POST:
         to = access.fetch_place(request.actor, uuid_or_none(request.POST.get("to")), Level.EDIT)
+        if "is_dragged" in request.POST and (seen := _who_will_see(request, to, [*documents, *folders])):
+            return seen
         try:
             move_items(documents, folders, to, by=request.actor, keep_both="keep_both" in request.POST)
         except Refused as refused:
@@ -53,9 +56,22 @@ def _move(request: PersonRequest) -> HttpResponseBase:
             )
             here = reverse("folder", args=[to.pk]) if to else reverse("files")
             return done(request, message % {**count, "place": to.name if to else _("Files")}, to=here)
-    context = {"documents": documents, "folders": folders, "places": places_to_pick(request), "error": error}
+    context = {"documents": documents, "folders": folders, "error": error}
     context["items"] = [*folders, *documents]
+    context["places"] = places_to_pick(request, [*folders, *documents])
     return show(request, "documents/move.html", context, status=422 if error else 200)
+
+
+def _who_will_see(request: PersonRequest, to: Folder | None, items: list[Document | Folder]) -> HttpResponseBase | None:
+    """What is dropped into a folder that more people see is asked about first; None where nobody more sees it."""
+    if to is None:
+        return None
+    mark_audiences(request.actor, [to], items)
+    if not to.audience or to.pk in {item.folder_id if isinstance(item, Document) else item.parent_id for item in items}:  # type: ignore[attr-defined]
+        return None
+    documents = [item for item in items if isinstance(item, Document)]
+    context = {"to": to, "documents": documents, "folders": [i for i in items if isinstance(i, Folder)], "items": items}
+    return show(request, "documents/move_seen.html", context)
 
 
 def _tag(request: PersonRequest) -> HttpResponseBase:

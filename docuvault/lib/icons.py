@@ -11,13 +11,15 @@ logger = logging.getLogger(__name__)
 NAMES = (
     "activity", "archive", "arrow-down", "arrow-up", "arrow-right", "badge-check", "camera", "check",
     "chevron-down", "chevron-left", "chevron-right", "chevron-up", "circle-alert", "circle-check", "circle-user",
-    "clock", "cloud-upload", "copy", "download", "ellipsis", "ellipsis-vertical", "external-link", "eye", "file",
+    "clock", "cloud-upload", "copy", "crown", "download", "ellipsis", "ellipsis-vertical", "external-link", "eye",
+    "eye-off", "file",
     "file-archive", "file-code", "file-image", "file-plus", "file-spreadsheet", "file-text", "files", "folder",
     "folder-input", "folder-open", "folder-plus", "folder-up", "hard-drive", "history", "house", "image", "info",
-    "key-round", "layout-grid", "link", "list", "lock", "log-in", "log-out", "mail", "menu", "minus", "move", "pause",
+    "key-round", "layout-grid", "life-buoy", "link", "list", "lock", "log-in", "log-out", "mail", "menu",
+    "message-square", "minus", "move", "pause",
     "pencil", "play", "plus", "presentation", "refresh-cw", "rotate-ccw", "search", "settings", "shield-check",
-    "smartphone", "star", "tag", "tags", "trash-2", "triangle-alert", "undo-2", "upload", "user", "user-plus",
-    "users", "vault", "x",
+    "share-2", "smartphone", "star", "tag", "tags", "trash-2", "triangle-alert", "undo-2", "upload", "user",
+    "user-plus", "users", "vault", "x",
 )  # fmt: skip
 _INNER = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
 

@@ -125,8 +125,10 @@ document.addEventListener("submit", async (event) => {
 
 document.addEventListener("close", (event) => {
   if (event.target === dialog()) {
+    const hasChanged = dialog().querySelector("[data-changed]");
     dialog().replaceChildren();
     if (opener?.isConnected) opener.focus();
+    if (hasChanged) refreshPage();
   }
 }, true);
 

@@ -1,5 +1,5 @@
 // Dragging rows onto folders and topics; the same as the bar's Move and Topics.
-import { follow } from "./dialogs.js";
+import { follow, openDialog } from "./dialogs.js";
 import { toast, token } from "./frame.js";
 import { chosen } from "./selection.js";
 
@@ -37,10 +37,12 @@ document.addEventListener("drop", async (event) => {
   if (target.dataset.dropTopic) { form.set("action", "tag"); form.set("topic", target.dataset.dropTopic); }
   else { form.set("action", "move"); form.set("to", target.dataset.dropFolder); }
   form.set("is_decided", "1");
+  form.set("is_dragged", "1");
   const url = document.querySelector("[data-selection-url]")?.dataset.selectionUrl;
   if (!url) return;
   const answer = await fetch(url, { method: "POST", body: form, headers: { "X-CSRFToken": token(), "HX-Request": "true" } });
   if (answer.headers.has("HX-Done")) follow(answer);
+  else if (answer.ok) openDialog(url, { method: "POST", body: form });  // who will see it is asked first
   else {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     toast(page.querySelector(".errors, main p")?.textContent?.trim() || gettext("That did not work."), { kind: "error" });

@@ -1,0 +1,173 @@
+"""Shares as people see them: with names that tell no more than the policy allows, and with who has read."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Q
+from django.utils.timezone import localtime
+
+from accounts.actors import Actor
+from accounts.models import Membership, User
+from sharing import access
+from sharing.models import Share, ShareLevel, ShareReception
+from sharing.policy import policy
+
+PEOPLE_OFFERED = 200
+MEMBERS_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What somebody has read of a thing: one opening in ten minutes counts once, as in the trail."""
+
+    views: int
+    downloads: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A person behind a share, by the name the looker may know, and what he has read."""
+
+    person_id: UUID
+    name: str
+    handle: str
+    since: datetime
+    reading: Reading | None
+    has_left: bool = False
+
+
+@dataclass(frozen=True)
+class ShownShare:
+    """One share, ready to be shown."""
+
+    share: Share
+    name: str
+    detail: str = ""
+    is_waiting: bool = False
+    reading: Reading | None = None
+    members: list[Reader] = field(default_factory=list)
+
+    @property
+    def readers(self) -> int:
+        return sum(member.reading is not None for member in self.members)
+
+    @property
+    def last_read_at(self) -> datetime | None:
+        moments = [one.reading.last_at for one in self.members if one.reading is not None]
+        return self.reading.last_at if self.reading is not None else max(moments, default=None)
+
+    @property
+    def last_day(self) -> date | None:
+        """The last day on which it holds, in the looker's zone."""
+        end = self.share.expires_at
+        return localtime(end - timedelta(seconds=1)).date() if end is not None else None
+
+    @property
+    def level_word(self) -> str:
+        return str(ShareLevel(self.share.level).label)
+
+
+READINGS = """
+    WITH readers AS (
+        SELECT id AS share_id, document_id, folder_id, recipient_id AS person
+        FROM shares WHERE id = ANY(%(shares)s) AND recipient_id IS NOT NULL
+        UNION ALL
+        SELECT s.id, s.document_id, s.folder_id, m.user_id
+        FROM shares s JOIN memberships m ON m.group_id = s.group_id WHERE s.id = ANY(%(shares)s)
+    )
+    SELECT readers.share_id, readers.person, sum(r.views), sum(r.downloads), min(r.first_at), max(r.last_at)
+    FROM readers
+    JOIN receipts r ON r.reader = readers.person::text
+    JOIN documents d ON d.id = r.document_id
+    LEFT JOIN folders f ON f.id = d.folder_id
+    WHERE d.id = readers.document_id OR f.path @> ARRAY[readers.folder_id]
+    GROUP BY readers.share_id, readers.person
+"""
+
+
+def readings_of(shares: Iterable[Share]) -> dict[tuple[UUID, UUID], Reading]:
+    """Who has read what of each share's thing, by share and person, in one query."""
+    ids = [share.pk for share in shares]
+    if not ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(READINGS, {"shares": ids})
+        return {
+            (share_id, person): Reading(int(views), int(downloads), first_at, last_at)
+            for share_id, person, views, downloads, first_at, last_at in cursor.fetchall()
+        }
+
+
+def shown_shares(shares: Sequence[Share], actor: Actor) -> list[ShownShare]:
+    """Each with its name and its readers; four queries, however many there are.
+
+    Somebody whom the sharer has typed is named once he has accepted, lest typing tell who is here.
+    """
+    readings = readings_of(shares)
+    people = {share.recipient_id for share in shares if share.recipient_id is not None}
+    receptions = ShareReception.objects.filter(share__in=[share.pk for share in shares])
+    accepted = set(receptions.filter(user__in=people, accepted_at__isnull=False).values_list("share_id", "user_id"))
+    left = set(receptions.filter(left_at__isnull=False).values_list("share_id", "user_id"))
+    members = _members({share.group_id for share in shares if share.group_id is not None})
+    is_open = actor.is_admin or policy().lists_people
+    shown = []
+    for share in shares:
+        if share.group_id is not None and share.group is not None:
+            readers = [
+                Reader(
+                    person.pk, person.shown_name, person.handle, since,
+                    readings.get((share.pk, person.pk)), (share.pk, person.pk) in left,
+                )
+                for person, since in members.get(share.group_id, [])
+                if person.pk != share.item.user_id
+            ]  # fmt: skip
+            shown.append(ShownShare(share, share.group.name, members=readers))
+            continue
+        person = share.recipient
+        is_known = person is not None and (
+            is_open or not share.typed or (share.pk, person.pk) in accepted or _is_actor(person, actor)
+        )
+        if person is not None and is_known:
+            reading = readings.get((share.pk, person.pk))
+            shown.append(ShownShare(share, person.shown_name, person.handle, reading=reading))
+        else:
+            reading = readings.get((share.pk, share.recipient_id)) if share.recipient_id else None
+            shown.append(ShownShare(share, share.typed, is_waiting=True, reading=reading))
+    return shown
+
+
+def _is_actor(person: User, actor: Actor) -> bool:
+    return actor.user is not None and person.pk == actor.user.pk
+
+
+def _members(groups: set[UUID]) -> dict[UUID, list[tuple[User, datetime]]]:
+    """The active members of each group and since when, by name, some of them where there are very many."""
+    found: dict[UUID, list[tuple[User, datetime]]] = {}
+    if groups:
+        rows = Membership.objects.filter(group__in=groups, user__is_active=True).select_related("user")
+        for row in rows.order_by("user__handle")[: MEMBERS_SHOWN * len(groups)]:
+            found.setdefault(row.group_id, []).append((row.user, row.created_at))
+    return found
+
+
+def known_people(actor: Actor) -> list[User]:
+    """Whom the actor may be offered: everybody, where people find one another; else those he shares things with."""
+    user = actor.active_user
+    if user is None:
+        return []
+    people = User.objects.filter(is_active=True).exclude(pk=user.pk)
+    if not (actor.is_admin or policy().lists_people):
+        accepted = ShareReception.objects.filter(share__shared_by=user, accepted_at__isnull=False)
+        givers = access.shares_received(actor).values("shared_by")
+        groups = Membership.objects.filter(user=user).values("group")
+        people = people.filter(
+            Q(pk__in=accepted.values("user"))
+            | Q(pk__in=givers)
+            | Q(pk__in=Membership.objects.filter(group__in=groups).values("user"))
+        )
+    return list(people.order_by("handle")[:PEOPLE_OFFERED])
