@@ -17,7 +17,7 @@ def look(visitor: Visitor, name: str) -> None:
     """At each width and in both schemes: nothing for axe, nothing wider than the page."""
     page, shots = visitor.page, os.environ.get("DOCUVAULT_SHOTS")
     for scheme in ("dark", "light"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         visitor.check_access()
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
