@@ -24,11 +24,13 @@ from typing import Any, Literal
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.handlers import add_expect_header
+from botocore.parsers import ResponseParserError
 from django.conf import settings
 from storages.backends.s3 import S3Storage
 from urllib3.exceptions import HTTPError
 
-from documents.store_errors import ObjectMissing, StoreError, StoreUnavailable, UploadForgotten
+from documents.store_errors import ObjectMissing, StoreError, StoreFull, StoreUnavailable, UploadForgotten
 from documents.wire import Wire
 from documents.writing import PART_BYTES, ObjectWriter, PartReceipt
 
@@ -44,6 +46,7 @@ __all__ = [
     "ObjectWriter",
     "PartReceipt",
     "StoreError",
+    "StoreFull",
     "StoreUnavailable",
     "StoredObject",
     "UploadForgotten",
@@ -57,6 +60,8 @@ KEY_PATTERN = re.compile(r"^[0-9a-f]{2}/[0-9a-f]{32}$")
 ANCHOR_NAME = re.compile(r"^[0-9]{4}-[0-9]{10}$")
 # A missing bucket is an outage (a disk that is not mounted), never a missing object.
 OUTAGE_CODES = {"NoSuchBucket"}
+# What servers say when a disk, or the bucket's own quota, is full.
+FULL_CODES = {"InsufficientStorage", "QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded"}
 # What is not a paper's bytes: which vault this bucket belongs to, and what was anchored of its trail.
 OWN_PREFIX = "docuvault/"
 IDENTITY_KEY = OWN_PREFIX + "instance"
@@ -125,7 +130,9 @@ class OneConnectionStorage(S3Storage):  # type: ignore[misc]
             return super().connection
 
     def _create_session(self) -> Any:
+        """Without "Expect: 100-continue": a store that breaks off within that answer has botocore read for ever."""
         self.session = super()._create_session()
+        self.session.events.unregister("before-call.s3", add_expect_header)
         return self.session
 
     @cached_property
@@ -149,9 +156,13 @@ def _told_in_our_words(key: str = "") -> Iterator[None]:
             raise UploadForgotten(key) from error
         if status == 404 and code not in OUTAGE_CODES:
             raise ObjectMissing(key) from error
+        if status == 507 or code in FULL_CODES:
+            raise StoreFull(f"the object store is full: {status} {code}") from error
         raise StoreUnavailable(f"the object store answered {status} {code}") from error
     except (BotoCoreError, HTTPClientError, HTTPError, OSError) as error:
         raise StoreUnavailable(f"the object store cannot be reached: {type(error).__name__}") from error
+    except (ResponseParserError, ValueError) as error:
+        raise StoreUnavailable("the object store's answer cannot be read") from error
 
 
 class ObjectStore:
@@ -236,7 +247,7 @@ class ObjectStore:
         wanted = f"bytes={start}-{'' if end is None else end - 1}" if start or end is not None else ""
         with _told_in_our_words(key):
             answer = self._wire.get(key, wanted)
-        length = int(answer.headers.get("Content-Length", 0))
+        length = int(answer.headers["Content-Length"])
         reader = ObjectReader(answer, length)
         if wanted and not _is_range_asked_for(answer.headers.get("Content-Range", ""), length, start, end):
             reader.close()
@@ -248,7 +259,7 @@ class ObjectStore:
         self._check_key(key)
         with _told_in_our_words(key):
             answer = self._client.head_object(Bucket=self.bucket, Key=key)
-        return StoredObject(key, int(answer["ContentLength"]), answer["LastModified"])
+        return StoredObject(key, int(_said(answer, "ContentLength")), _said(answer, "LastModified"))
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is gone already counts as removed."""
@@ -270,9 +281,10 @@ class ObjectStore:
         while True:
             with _told_in_our_words():
                 page = self._client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, **token)
+            _said(page, "IsTruncated")
             for item in page.get("Contents", []):
                 yield StoredObject(item["Key"], int(item["Size"]), item["LastModified"])
-            if not page.get("IsTruncated"):
+            if not page["IsTruncated"]:
                 return
             token = {"ContinuationToken": page["NextContinuationToken"]}
 
@@ -285,7 +297,7 @@ class ObjectStore:
             answer = self._client.create_multipart_upload(
                 Bucket=self.bucket, Key=key, ContentType="application/octet-stream"
             )
-        return str(answer["UploadId"])
+        return str(_said(answer, "UploadId"))
 
     def put_part(self, key: str, upload_id: str, number: int, data: bytes, md5: bytes = b"") -> PartReceipt:
         """Send one part, counted from 1, in order; all but the last at least 5 MiB. Raises UploadForgotten."""
@@ -296,12 +308,13 @@ class ObjectStore:
     def complete_multipart(self, key: str, upload_id: str, parts: list[PartReceipt]) -> None:
         """Make the parts one object. Raises UploadForgotten."""
         with _told_in_our_words(key):
-            self._client.complete_multipart_upload(
+            answer = self._client.complete_multipart_upload(
                 Bucket=self.bucket,
                 Key=key,
                 UploadId=upload_id,
                 MultipartUpload={"Parts": [{"PartNumber": p.number, "ETag": p.etag} for p in parts]},
             )
+        _said(answer, "ETag")
         self._make_durable(key)
 
     def abort_multipart(self, key: str, upload_id: str) -> None:
@@ -321,6 +334,7 @@ class ObjectStore:
                     page = self._client.list_multipart_uploads(Bucket=self.bucket, **marker)
             except (ObjectMissing, UploadForgotten):
                 return  # how rclone answers before the first multipart upload since its start
+            _said(page, "Bucket")  # rclone leaves IsTruncated out
             for upload in page.get("Uploads", []):
                 yield upload["Key"], upload["UploadId"], upload["Initiated"]
             if not page.get("IsTruncated"):
@@ -372,9 +386,10 @@ class ObjectStore:
         try:
             with _told_in_our_words(IDENTITY_KEY):
                 answer = self._client.get_object(Bucket=self.bucket, Key=IDENTITY_KEY)
-                return str(answer["Body"].read(256).decode("ascii", "replace")).strip()
+                length = int(_said(answer, "ContentLength"))
         except ObjectMissing:
             return ""
+        return b"".join(ObjectReader(answer["Body"], length)).decode("ascii", "replace").strip()
 
     def write_identity(self, instance: str) -> None:
         data = f"{instance}\n".encode()
@@ -471,6 +486,13 @@ def _is_range_asked_for(named: str, length: int, start: int, end: int | None) ->
     first, last, size = (int(group) for group in found.groups())
     wanted = (size if end is None else end) - 1
     return (first, last) == (start, wanted) and length == last - first + 1
+
+
+def _said(answer: dict[str, Any], field: str) -> Any:
+    """What every whole answer says. One whose head was cut off passes as a success with nothing in it."""
+    if field not in answer:
+        raise StoreUnavailable(f"the object store's answer broke off: no {field}")
+    return answer[field]
 
 
 def _md5(data: bytes, digest: bytes = b"") -> str:

@@ -9,6 +9,10 @@ class StoreUnavailable(StoreError):
     """The store does not answer, or not as it should. What was asked may be tried again."""
 
 
+class StoreFull(StoreUnavailable):
+    """The store has no room left. What was asked may be tried again once there is."""
+
+
 class UploadForgotten(StoreUnavailable):
     """The store knows nothing of this multipart upload; some forget them when they restart."""
 

@@ -19,7 +19,7 @@ from documents.actions.versions import thin_versions as thin_old_versions
 from documents.hold import may_delete_objects
 from documents.jobs import job
 from documents.models import PendingDeletion, UpkeepKind, UpkeepRun, Upload, UploadState
-from documents.storage import StoreError, store
+from documents.storage import StoreError, StoreFull, store
 from documents.upkeep import alarm, repairs, sweeping
 from documents.upkeep.checking import check_vault
 from documents.upkeep.matching import named
@@ -42,7 +42,11 @@ def finish_upload(upload_id: str) -> None:
     """Put a large upload together, as the person who sent it."""
     upload = Upload.objects.select_related("actor").filter(pk=UUID(upload_id)).first()
     if upload is not None and upload.state == UploadState.FINISHING:
-        uploads.assemble(upload.pk, by=Actor.job(upload.actor))
+        try:
+            uploads.assemble(upload.pk, by=Actor.job(upload.actor))
+        except StoreFull:
+            alarm.store_is_full()
+            raise
 
 
 @job(attempts=8, waits_while_held=True)
@@ -139,9 +143,9 @@ def check_whole_vault(asked_by: str = "", is_repair: bool = False) -> None:
 
 
 @job()
-def alarm_admins() -> None:
+def alarm_admins(is_full: bool = False) -> None:
     """Tell the admins what is wrong with the store."""
-    alarm.alarm_admins()
+    alarm.alarm_admins(is_full)
 
 
 @job(waits_while_held=True)

@@ -55,20 +55,24 @@ class Wire:
         """
         headers = {"Content-MD5": md5, "Content-Type": "application/octet-stream"}
         query = f"?partNumber={number}&uploadId={quote(upload_id, safe='-._~')}" if upload_id else ""
-        answer = self._asked("PUT", key, headers, data, query)
+        answer = self._asked("PUT", key, headers, "ETag", data, query)
         answer.drain_conn()
-        return str(answer.headers.get("ETag", ""))
+        return str(answer.headers["ETag"])
 
     def get(self, key: str, wanted: str = "") -> urllib3.BaseHTTPResponse:
         """The answer, its body not yet read. Whoever has enough closes it. Raises as `put` does."""
-        return self._asked("GET", key, {"Range": wanted} if wanted else {})
+        return self._asked("GET", key, {"Range": wanted} if wanted else {}, "Content-Length")
 
     def _asked(
-        self, method: str, key: str, headers: dict[str, str], data: bytes | None = None, query: str = ""
+        self, method: str, key: str, headers: dict[str, str], said: str, data: bytes | None = None, query: str = ""
     ) -> urllib3.BaseHTTPResponse:
+        """`said`: what every whole answer says; one whose head was cut off passes as a success without it."""
         for tries_left in reversed(range(TRIES)):
             try:
                 answer = self._ask(method, key, headers, data, query)
+                if answer.status < 300 and said not in answer.headers:
+                    answer.close()
+                    raise urllib3.exceptions.ProtocolError(f"the answer broke off: no {said}")
             except urllib3.exceptions.HTTPError:
                 if not tries_left:
                     raise

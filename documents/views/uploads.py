@@ -38,7 +38,8 @@ from documents.actions.folders import ensure_folder_path, find_folder_path
 from documents.actions.versions import twins_of
 from documents.models import Document, Folder, Upload, UploadState
 from documents.names import InvalidName, shown_name
-from documents.storage import StoreError, StoreUnavailable
+from documents.storage import StoreError, StoreFull, StoreUnavailable
+from documents.upkeep import alarm
 from documents.views.form_files import FormFiles
 from docuvault.lib.failpoints import Failpoint, failpoint
 from sharing import access
@@ -58,6 +59,10 @@ View = Callable[..., HttpResponseBase]
 
 
 # --- tus ------------------------------------------------------------------------------------------
+
+
+def _full() -> str:
+    return _("The vault's storage is full. Its administrator has been told; what has arrived is kept.")
 
 
 def _told(message: str, status: int) -> JsonResponse:
@@ -100,6 +105,9 @@ def tus(view: View) -> View:
             return _told(str(error), 403)
         except Http404:
             return _told(_("There is nothing here that you can see."), 404)
+        except StoreFull:
+            alarm.store_is_full()
+            return _told(_full(), 507)
         except StoreUnavailable as error:
             logger.warning("upload answered 503: %s", error)
             refused = _told(_("The vault cannot reach its storage right now. What has arrived is kept."), 503)
@@ -351,6 +359,9 @@ def add_files_with_ticket(request: PersonRequest, ticket: str) -> HttpResponseBa
         return _plain_refusal(request, folder, document, error.message, 413)
     except uploads.UploadRefused as error:
         return _plain_refusal(request, folder, document, error.message, error.status)
+    except StoreFull:
+        alarm.store_is_full()
+        return _plain_refusal(request, folder, document, _full(), 507)
     for name, message in form.refused:
         messages.error(request, f"{shown_name(name)}: {message}" if name else message)
     if form.documents:

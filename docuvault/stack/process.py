@@ -32,7 +32,8 @@ def as_account(account: Account | None) -> dict[str, Any]:
     return {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
 
 
-def _prepare(death_signal: signal.Signals) -> Callable[[], None]:
+def dying_with_us(death_signal: signal.Signals) -> Callable[[], None]:
+    """What a child has to call first, so that the end of the thread that made it ends it as well."""
     parent = os.getpid()
 
     def in_child() -> None:
@@ -63,7 +64,7 @@ def spawn(
         stderr=subprocess.STDOUT,
         start_new_session=True,
         umask=0o077,
-        preexec_fn=_prepare(death_signal),
+        preexec_fn=dying_with_us(death_signal),
         **as_account(account),
     )
 

@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ from django.conf import settings
 from django.db import connection
 
 from docuvault.lib.failpoints import Effect, Failpoint
+from docuvault.stack.process import dying_with_us
+from tests.faults.driver import ACT_SECONDS
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 KILLED = 9
@@ -35,37 +38,47 @@ class Ended:
 
 
 class Driver:
-    """The driver's process, and the questions to it."""
+    """The driver's process, and the questions to it. It dies with this one, and its copies die with it."""
 
-    def __init__(self, folder: Path, *, database_port: int = 0, errors: Path | None = None, **environment: str) -> None:
+    def __init__(self, folder: Path, *, database_port: int = 0, **environment: str) -> None:
         self.mark = folder / "mark"
         address = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
         if database_port:
             person = address.netloc.rpartition("@")[0]
             address = address._replace(netloc=f"{person}@127.0.0.1:{database_port}")
-        self._errors = (errors or Path(os.devnull)).open("wb")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.driver"],
-            cwd=CHECKOUT,
-            env={
-                **os.environ,
-                "DATABASE_URL": urlunsplit(address),
-                "S3_BUCKET": settings.S3_BUCKET,
-                "DOCUVAULT_LOG_LEVEL": "CRITICAL",
-                **environment,
-            },
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-        )
+        self.errors = folder / "errors"
+        with self.errors.open("wb") as output:
+            self.process: subprocess.Popen[str] = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.driver"],
+                cwd=CHECKOUT,
+                env={
+                    **os.environ,
+                    "DATABASE_URL": urlunsplit(address),
+                    "S3_BUCKET": str(settings.S3_BUCKET),
+                    "DOCUVAULT_LOG_LEVEL": "CRITICAL",
+                    **environment,
+                },
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                preexec_fn=dying_with_us(signal.SIGKILL),
+                text=True,
+            )
         assert self._line() == "ready\n"
 
     def _line(self) -> str:
         assert self.process.stdout is not None
+        assert self._says_something_within(ACT_SECONDS + 20), "the driver says nothing"
         line = self.process.stdout.readline()
-        assert line, "the driver has ended"
+        assert line, f"the driver has ended: {self._last_words()}"
         return line
+
+    def _last_words(self) -> str:
+        return self.errors.read_text(errors="replace")[-6000:]
+
+    def _says_something_within(self, seconds: float) -> bool:
+        assert self.process.stdout is not None
+        return bool(select.select([self.process.stdout], [], [], seconds)[0])
 
     def begin(self, act: str, failpoint: str = "", **arguments: Any) -> None:
         """Ask without waiting for the end."""
@@ -74,12 +87,10 @@ class Driver:
         self.process.stdin.flush()
 
     def end(self) -> Ended:
-        """Wait for it."""
-        return Ended(**json.loads(self._line()))
-
-    def _has_ended(self) -> bool:
-        """Whether the act is over, after a short wait."""
-        return bool(select.select([self.process.stdout], [], [], 0.01)[0])
+        """Wait for it. One that came to no end of its own within ACT_SECONDS has left its stack behind."""
+        ended = Ended(**json.loads(self._line()))
+        assert ended.ended_by in {0, KILLED}, self._last_words()
+        return ended
 
     def act(self, act: str, **arguments: Any) -> Ended:
         """Without a fault."""
@@ -99,7 +110,7 @@ class Driver:
         self.begin(act, f"{point}={effect}@{self.mark}", **arguments)
         if effect is Effect.HANG:
             while not self.mark.exists():
-                assert not self._has_ended(), f"{point} was not reached by {act}: {self.end()}"
+                assert not self._says_something_within(0.01), f"{point} was not reached by {act}: {self.end()}"
             try:
                 meanwhile()
             finally:
@@ -111,17 +122,21 @@ class Driver:
         return ended
 
     def close(self) -> None:
+        """End it: politely if it listens, else by force."""
         assert self.process.stdin is not None
+        assert self.process.stdout is not None
         self.process.stdin.close()
-        self.process.wait(20)
-        self._errors.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
 
 
 @contextmanager
-def running_driver(
-    folder: Path, *, database_port: int = 0, errors: Path | None = None, **environment: str
-) -> Iterator[Driver]:
-    driver = Driver(folder, database_port=database_port, errors=errors, **environment)
+def running_driver(folder: Path, *, database_port: int = 0, **environment: str) -> Iterator[Driver]:
+    driver = Driver(folder, database_port=database_port, **environment)
     try:
         yield driver
     finally:

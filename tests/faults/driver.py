@@ -4,14 +4,19 @@ Started once, it makes a copy of itself for each act, so that a copy which is ki
 along. A line of JSON asks; the answer is a line that says how the copy ended and what it had told by then.
 """
 
+import faulthandler
 import json
 import os
 import random
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
 
+from docuvault.stack.process import dying_with_us
+
 Tell = Callable[..., None]
+ACT_SECONDS = 60.0  # far more than any act needs; one that takes longer tells where it stands, and ends
 BODY = "application/offset+octet-stream"
 
 
@@ -188,8 +193,11 @@ def _act(asked: dict[str, Any], output: int) -> None:
 
 def _copy(asked: dict[str, Any]) -> dict[str, Any]:
     reading, writing = os.pipe()
+    as_a_copy = dying_with_us(signal.SIGKILL)
     child = os.fork()
     if not child:
+        as_a_copy()
+        faulthandler.dump_traceback_later(ACT_SECONDS, exit=True)
         os.close(reading)
         try:
             _act(asked, writing)

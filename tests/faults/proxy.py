@@ -29,7 +29,7 @@ class Faults:
     cut_after_sent: int = -1  # bytes of the vault's, then a reset
     cut_after_answered: int = -1  # bytes of the answer, then a reset
     loses_answer_to: bytes = b""  # passed on when it is seen; what comes back is not
-    status: int = 0  # an HTTP answer instead of the other side's, with this code
+    status: int = 0  # to one request: an HTTP answer instead of the other side's, with this code
     code: str = "InternalError"
     only: bytes = b""  # strikes what the vault sends with this in its first bytes
     skips: int = 0  # connections that are left alone before
@@ -148,6 +148,11 @@ class Proxy:
         sent = 0
         try:
             while chunk:
+                if sent and self.faults.status and self.faults.only and chunk.startswith(self.faults.only):
+                    faults = self._faults_for(chunk)  # the next request on a connection that is kept
+                    if faults.status:
+                        self._answer(near, chunk, faults)
+                        break
                 _slow(chunk, faults)
                 if faults.loses_answer_to and faults.loses_answer_to in chunk:
                     is_lost.set()

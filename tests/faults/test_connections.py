@@ -48,8 +48,8 @@ def driver(
     django_db_setup: None,
     django_db_blocker: Any,
 ) -> Iterator[Driver]:
-    environment = {"S3_ENDPOINT_URL": f"http://127.0.0.1:{far_store.port}"}
-    with running_driver(tmp_path_factory.mktemp("driver"), database_port=database.port, **environment) as made:
+    folder, address = tmp_path_factory.mktemp("driver"), f"http://127.0.0.1:{far_store.port}"
+    with running_driver(folder, database_port=database.port, S3_ENDPOINT_URL=address) as made:
         yield made
 
 
@@ -95,7 +95,8 @@ ANSWERS = {
     "f10_500": Faults(status=500),
     "f10_503": Faults(status=503, code="SlowDown"),
     "f10_reset_on_the_way": Faults(cut_after_sent=1200),
-    "f10_reset_in_the_answer": Faults(cut_after_answered=20),
+    "f10_reset_in_the_answer": Faults(cut_after_answered=8),
+    "f10_reset_after_a_200": Faults(cut_after_answered=20),
     "f11_full": Faults(status=507, code="InsufficientStorage"),
     "f12_answer_lost": Faults(loses_answer_to=b"PUT /"),
 }

@@ -97,8 +97,8 @@ def breaches() -> list[str]:
         if row.path != [*above, row.pk]:
             found.append(f"I5 {row} has a path that is not its own")
     for document in Document.objects.select_related("current_version"):
-        version = document.current_version
-        if version is None or version.object_key != document.object_key or version.document_id != document.pk:
+        current = document.current_version
+        if current is None or current.object_key != document.object_key or current.document_id != document.pk:
             found.append(f"I2 {document} does not stand for its current version")
     open_jobs = JobRun.objects.exclude(state__in=[JobState.DONE, JobState.FAILED])
     found += [f"I9 {row.task} is {row.state} after {row.attempts} tries" for row in open_jobs]
