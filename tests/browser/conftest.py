@@ -1,5 +1,6 @@
 """A real Chromium against the real application: its own process, database, store and worker."""
 
+import asyncio
 import os
 import secrets
 import signal
@@ -14,7 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from documents.management.papers import pdf, png
 from docuvault.stack.browser import find_browser
@@ -118,11 +128,26 @@ def wait_for(address: str, log: Path) -> None:
     pytest.fail(f"the site did not start: {log.read_text()[-2000:]}")
 
 
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    """One for each file, ended with it: as long as it lives, Django takes this thread for one that runs a loop,
+    and refuses every test that follows the database."""
+    with sync_playwright() as made:
+        yield made
+    assert asyncio._get_running_loop() is None
+
+
 @pytest.fixture(scope="session")
-def browser(playwright: Playwright) -> Iterator[Browser]:
+def chromium() -> str:
+    """Looked for before Playwright runs, since looking may need one of its own."""
+    return find_browser()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str, playwright: Playwright) -> Iterator[Browser]:
     """Chromium, wherever this machine has one; the tests fail, and do not skip, where there is none."""
     flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    made = playwright.chromium.launch(executable_path=find_browser(), args=flags)
+    made = playwright.chromium.launch(executable_path=chromium, args=flags)
     yield made
     made.close()
 
