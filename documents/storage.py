@@ -386,10 +386,10 @@ class ObjectStore:
         try:
             with _told_in_our_words(IDENTITY_KEY):
                 answer = self._client.get_object(Bucket=self.bucket, Key=IDENTITY_KEY)
-                length = int(_said(answer, "ContentLength"))
+                _said(answer, "ContentLength")
+                return str(answer["Body"].read().decode("ascii", "replace")).strip()
         except ObjectMissing:
             return ""
-        return b"".join(ObjectReader(answer["Body"], length)).decode("ascii", "replace").strip()
 
     def write_identity(self, instance: str) -> None:
         data = f"{instance}\n".encode()

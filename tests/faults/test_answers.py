@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 
-from documents import storage
+from documents import storage, wire
 from documents.storage import ObjectStore, StoreUnavailable, new_key
 from tests.faults.proxy import Faults, Proxy
 
@@ -30,6 +30,7 @@ def far(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
     """The store behind the proxy, asked once each time."""
     usual = storage.Config
     once = {"max_attempts": 0, "mode": "standard"}
+    monkeypatch.setattr(wire, "TRIES", 1)
     monkeypatch.setattr(storage, "Config", lambda **said: usual(**{**said, "retries": once}))
     return ObjectStore(
         endpoint_url=f"http://127.0.0.1:{proxy.port}",
@@ -82,11 +83,10 @@ def test_f12_an_object_counts_as_stored_only_when_the_store_has_named_it(proxy: 
     assert refused > 3
 
 
-def test_f10_a_store_that_breaks_off_while_it_says_continue_is_not_waited_for(proxy: Proxy, far: ObjectStore) -> None:
-    sent: list[bytes] = []
-    far._client.meta.events.register(
-        "before-send.s3", lambda request, **_: sent.append(bytes(str(request.headers), "utf-8"))
-    )
-    far.put(new_key(), DATA)
-    assert sent
-    assert b"100-continue" not in sent[0].lower()
+def test_f10_a_store_that_breaks_off_while_it_says_continue_is_not_waited_for(far: ObjectStore) -> None:
+    """botocore reads for ever where an answer ends within its "100 Continue", so none is asked for."""
+    heads: list[str] = []
+    far._client.meta.events.register("before-send.s3", lambda request, **_: heads.append(str(request.headers).lower()))
+    far.write_identity("this vault")
+    assert heads
+    assert "100-continue" not in heads[0]
