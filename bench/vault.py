@@ -75,10 +75,12 @@ class Client:
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         return self.ask("GET", path, headers=headers)
 
-    def drain(self, path: str, headers: Mapping[str, str] | None = None) -> int:
+    def drain(
+        self, path: str, headers: Mapping[str, str] | None = None, method: str = "GET", body: str | None = None
+    ) -> int:
         """Read an answer without keeping it; answers how many bytes came."""
         connection = self.open()
-        connection.request("GET", path, headers=self.headers(headers))
+        connection.request(method, path, body=body, headers=self.headers(headers))
         response = connection.getresponse()
         buffer = bytearray(1 << 20)
         count = 0
@@ -161,6 +163,23 @@ class RunningVault:
         if done.returncode:
             raise RuntimeError(f"manage.py {' '.join(arguments)}: {done.stderr[-2000:]}")
         return done.stdout
+
+    @contextmanager
+    def managing(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """`manage.py` beside the stack, to be spoken with while it runs."""
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", *arguments],
+            cwd=CHECKOUT,
+            env={**os.environ, "DOCUVAULT_DATA": str(self.data)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
 
 ADMIN_PASSWORD = "bench-" + secrets.token_urlsafe(12)

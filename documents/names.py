@@ -77,6 +77,8 @@ def name_key(name: str) -> str:
 
 def shown_name(name: str) -> str:
     """The name for display: characters that hide or reorder others are written out."""
+    if name.isascii():
+        return name
     before = ""
     shown = []
     for character in name:

@@ -19,8 +19,9 @@ urlpatterns = [
     path("admin/trail/verify/", admin.site.admin_view(trail.begin_verifying), name="admin_trail_verify"),
     path("admin/trail/export/", admin.site.admin_view(trail.take_trail), name="admin_trail_export"),
     path("admin/", admin.site.urls),
-    path("", include("accounts.urls")),
+    # First, where most requests go: each pattern before costs them a look.
     path("", include("documents.urls")),
+    path("", include("accounts.urls")),
     path("", include("sharing.urls")),
 ]
 

@@ -3,11 +3,12 @@
 What is in the trash counts against the quota. Only the owner of a vault throws away or deletes:
 a recipient's deletion must never take the owner's file. One act of throwing away is one entry;
 restoring it brings back exactly its rows. Purging removes rows and notes the objects' keys in one
-transaction; a job deletes the objects.
+transaction; a job deletes the objects. Of a large entry some documents go at a time, each time in a
+transaction of its own: nobody waits long for the vault, and what a dead process leaves is a smaller entry.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TypeVar
@@ -15,7 +16,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Sum
+from django.db.models import Count, F, Sum
 from django.utils.timezone import now
 
 from accounts import quota
@@ -35,8 +36,8 @@ from sharing.audit import Verb
 logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
-# Documents in one transaction of emptying, and rows in one statement.
-PURGE_BATCH = 500
+# Documents in one transaction of purging: as many as take some tenth of a second.
+PURGE_BATCH = 100
 
 
 def trash_document(document: Document, *, by: Actor) -> TrashEntry:
@@ -198,10 +199,14 @@ def _live_place(folder: Folder | None, entry: TrashEntry, by: Actor) -> Folder |
 # --- For good ---------------------------------------------------------------------------------------------
 
 
-@transaction.atomic
 def purge(entry: TrashEntry, *, by: Actor) -> None:
     """Remove an entry's rows and note its objects for deletion. An entry that is gone raises NotVisible."""
-    _purge(_held([entry.pk], by), by)
+
+    def held(is_first: bool) -> list[TrashEntry]:
+        # What is gone after the first step was purged or restored by somebody who was quicker.
+        return _held([entry.pk], by) if is_first else _left([entry.pk], entry.user_id)
+
+    _purge_in_steps(held, by)
 
 
 def empty_trash(*, by: Actor, before: datetime | None = None, patience: timedelta | None = None) -> int:
@@ -216,13 +221,8 @@ def empty_trash(*, by: Actor, before: datetime | None = None, patience: timedelt
     if before is not None:
         doomed = doomed.filter(trashed_at__lte=before)
     for batch in _batches(list(doomed.order_by("trashed_at").values_list("pk", "document_count"))):
-        with transaction.atomic():
-            assert by.active_user is not None
-            lock_vault(by.active_user.pk)
-            # Without those that were restored or purged meanwhile.
-            left = list(access.own_trash(by).filter(pk__in=batch))
-            _purge(left, by)
-            count += len(left)
+        assert by.active_user is not None
+        count += _purge_in_steps(lambda _first, keys=batch, owner=by.active_user.pk: _left(keys, owner), by, stop_at)
         if stop_at is not None and now() >= stop_at:
             break
     if count:
@@ -242,15 +242,30 @@ def purge_expired(limit: int = 1000) -> int:
     for owner_id, entries in groupby(rows, key=lambda row: row[0]):
         for batch in _batches([(key, documents) for _owner, key, documents in entries]):
             try:
-                with transaction.atomic():
-                    lock_vault(owner_id)
-                    left = list(TrashEntry.objects.filter(pk__in=batch))
-                    _purge(left, Actor.job())
+                count += _purge_in_steps(lambda _first, keys=batch, owner=owner_id: _left(keys, owner), Actor.job())
             except Exception:
                 logger.exception("old trash of %s stays for now", owner_id)
-            else:
-                count += len(left)
     return count
+
+
+def _left(keys: Sequence[UUID], owner_id: UUID) -> list[TrashEntry]:
+    """These entries of one vault, under its lock, without those that were restored or purged meanwhile."""
+    lock_vault(owner_id)
+    return list(TrashEntry.objects.filter(pk__in=keys, user_id=owner_id))
+
+
+def _purge_in_steps(held: Callable[[bool], list[TrashEntry]], by: Actor, stop_at: datetime | None = None) -> int:
+    """Purge what `held` gives under the vault's lock, a transaction at a time; answers how many entries that were."""
+    gone = 0
+    while True:
+        with transaction.atomic():
+            entries = held(gone == 0)
+            step = _purge_some(entries, by, gone)
+        if not step:
+            return len(entries)
+        if stop_at is not None and now() >= stop_at:
+            return 0
+        gone += step
 
 
 def _batches(entries: Sequence[tuple[UUID, int]]) -> Iterator[list[UUID]]:
@@ -267,7 +282,27 @@ def _batches(entries: Sequence[tuple[UUID, int]]) -> Iterator[list[UUID]]:
         yield batch
 
 
-def _purge(entries: list[TrashEntry], by: Actor) -> None:
+def _purge_some(entries: list[TrashEntry], by: Actor, gone: int) -> int:
+    """One transaction's worth of entries of one vault: all of them, or some documents of a large one.
+
+    Answers how many documents went while the entry stays; 0 when all is done. `gone`: those of the steps before.
+    """
+    rows = Document.objects.filter(trash__in=entries).order_by("pk").values_list("pk", "name")
+    documents = list(rows[: PURGE_BATCH + 1]) if len(entries) == 1 else []
+    if len(documents) <= PURGE_BATCH:
+        _purge(entries, by, gone)
+        return 0
+    (entry,), documents = entries, documents[:PURGE_BATCH]
+    freed = remove_documents([key for key, _name in documents])
+    left = {"document_count": F("document_count") - len(documents), "size_bytes": F("size_bytes") - freed}
+    TrashEntry.objects.filter(pk=entry.pk).update(**left)
+    _tell_of_documents(documents, entry.user_id, by)
+    quota.free(entry.user_id, freed)
+    failpoint(Failpoint.PURGING)
+    return len(documents)
+
+
+def _purge(entries: list[TrashEntry], by: Actor, gone: int) -> None:
     """Remove the rows of entries of one vault, under its lock.
 
     Uploads first, the quota last: the order in which ending an upload takes the same two rows.
@@ -282,11 +317,15 @@ def _purge(entries: list[TrashEntry], by: Actor) -> None:
     freed = sum(remove_documents([key for key, _name in part]) for part in _parts(documents))
     Folder.objects.filter(pk__in=doomed).delete()
     TrashEntry.objects.filter(pk__in=[entry.pk for entry in entries]).delete()
+    _tell_of_documents(documents, owner_id, by)
+    for entry, root_id in roots:
+        _tell(Verb.FOLDER_PURGED, entry, root_id, by, {"documents": entry.document_count + gone})
     quota.free(owner_id, freed)
     failpoint(Failpoint.PURGING)
+
+
+def _tell_of_documents(documents: Sequence[tuple[UUID, str]], owner_id: UUID, by: Actor) -> None:
     audit.record_many(Verb.DOCUMENT_PURGED, [("document", key, name, owner_id, None) for key, name in documents], by=by)
-    for entry, root_id in roots:
-        _tell(Verb.FOLDER_PURGED, entry, root_id, by, {"documents": entry.document_count})
     if documents:
         jobs.enqueue("documents.tasks.purge_objects")
 

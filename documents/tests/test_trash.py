@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -195,6 +196,38 @@ def test_purging_frees_the_bytes_once_and_the_objects_follow(alice: User, alice_
         store().head(key)
     told = AuditEvent.objects.filter(action="document_purged").values_list("target_name", flat=True)
     assert list(told) == ["a.txt"]
+
+
+def test_a_large_entry_goes_some_documents_at_a_time_and_what_dies_in_between_goes_on(
+    alice: User, alice_actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trash_acts, "PURGE_BATCH", 2)
+    folder = folders("Large", alice_actor)
+    for number in range(5):
+        put(f"{number}.txt", folder, alice_actor, b"12345")
+    entry = trash_folder(folder, by=alice_actor)
+    steps: list[int] = []
+    lock, is_broken = trash_acts.lock_vault, True
+
+    def watched(owner_id: UUID) -> None:
+        steps.append(Document.objects.count())
+        if is_broken and len(steps) == 3:
+            raise ZeroDivisionError
+        lock(owner_id)
+
+    monkeypatch.setattr(trash_acts, "lock_vault", watched)
+    with pytest.raises(ZeroDivisionError):
+        purge(entry, by=alice_actor)
+    assert steps == [5, 3, 1]
+    entry.refresh_from_db()
+    assert (entry.document_count, entry.size_bytes) == (1, 5)
+    assert used(alice) == (5, 0)
+    is_broken = False
+    purge(entry, by=alice_actor)
+    assert used(alice) == (0, 0)
+    assert not Folder.objects.filter(pk=folder.pk).exists()
+    assert PendingDeletion.objects.count() == 5
+    assert AuditEvent.objects.filter(action="document_purged").count() == 5
 
 
 def test_emptying_takes_all_of_ones_own_and_nothing_else(

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from docuvault.stack.configuration import CHECKOUT, Configuration
 from docuvault.stack.process import spawn
 
-WORKERS, THREADS = "2", "64"
+# Threads come as they are needed. Twice as many as senders that may be stalled, who can all meet in one process.
+WORKERS, THREADS = "2", "128"
 
 
 def command(bind: str, port: int) -> list[str]:
