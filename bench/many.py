@@ -261,7 +261,7 @@ def _purge(vault: RunningVault, owner: str, folder: str) -> Row:
             return longest.result()
 
     with vault.managing("shell", "--no-imports", "-c", PURGE % folder) as process:
-        if process.stdout.readline().strip() != "thrown away":
+        if process.stdout is None or process.stdout.readline().strip() != "thrown away":
             raise RuntimeError("the folder was not thrown away")
         usual = watched(lambda: time.sleep(3))
         start = time.perf_counter()

@@ -30,7 +30,7 @@ def response_headers(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
-class ContentPolicy(CSPMiddleware):  # type: ignore[misc]
+class ContentPolicy(CSPMiddleware):
     """Middleware: the content security policy; built once for all answers that ask for no other."""
 
     @cached_property

@@ -10,6 +10,7 @@ transaction of its own: nobody waits long for the vault, and what a dead process
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import groupby
 from typing import TypeVar
 from uuid import UUID
@@ -202,9 +203,11 @@ def _live_place(folder: Folder | None, entry: TrashEntry, by: Actor) -> Folder |
 def purge(entry: TrashEntry, *, by: Actor) -> None:
     """Remove an entry's rows and note its objects for deletion. An entry that is gone raises NotVisible."""
 
-    def held(is_first: bool) -> list[TrashEntry]:
+    is_first = iter([True])
+
+    def held() -> list[TrashEntry]:
         # What is gone after the first step was purged or restored by somebody who was quicker.
-        return _held([entry.pk], by) if is_first else _left([entry.pk], entry.user_id)
+        return _held([entry.pk], by) if next(is_first, False) else _left([entry.pk], entry.user_id)
 
     _purge_in_steps(held, by)
 
@@ -222,7 +225,7 @@ def empty_trash(*, by: Actor, before: datetime | None = None, patience: timedelt
         doomed = doomed.filter(trashed_at__lte=before)
     for batch in _batches(list(doomed.order_by("trashed_at").values_list("pk", "document_count"))):
         assert by.active_user is not None
-        count += _purge_in_steps(lambda _first, keys=batch, owner=by.active_user.pk: _left(keys, owner), by, stop_at)
+        count += _purge_in_steps(partial(_left, batch, by.active_user.pk), by, stop_at)
         if stop_at is not None and now() >= stop_at:
             break
     if count:
@@ -242,7 +245,7 @@ def purge_expired(limit: int = 1000) -> int:
     for owner_id, entries in groupby(rows, key=lambda row: row[0]):
         for batch in _batches([(key, documents) for _owner, key, documents in entries]):
             try:
-                count += _purge_in_steps(lambda _first, keys=batch, owner=owner_id: _left(keys, owner), Actor.job())
+                count += _purge_in_steps(partial(_left, batch, owner_id), Actor.job())
             except Exception:
                 logger.exception("old trash of %s stays for now", owner_id)
     return count
@@ -254,12 +257,12 @@ def _left(keys: Sequence[UUID], owner_id: UUID) -> list[TrashEntry]:
     return list(TrashEntry.objects.filter(pk__in=keys, user_id=owner_id))
 
 
-def _purge_in_steps(held: Callable[[bool], list[TrashEntry]], by: Actor, stop_at: datetime | None = None) -> int:
+def _purge_in_steps(held: Callable[[], list[TrashEntry]], by: Actor, stop_at: datetime | None = None) -> int:
     """Purge what `held` gives under the vault's lock, a transaction at a time; answers how many entries that were."""
     gone = 0
     while True:
         with transaction.atomic():
-            entries = held(gone == 0)
+            entries = held()
             step = _purge_some(entries, by, gone)
         if not step:
             return len(entries)
