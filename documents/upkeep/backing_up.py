@@ -12,7 +12,7 @@ import secrets
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -47,6 +47,7 @@ from sharing import access, audit
 logger = logging.getLogger(__name__)
 
 READ_BYTES = 1024 * 1024
+MOMENT = "%Y%m%dT%H%M%SZ"
 # What is worth nothing in a restored vault: sign-ins, the queue's slips (made again from job_runs), the cache.
 LEFT_OUT = ("django_session", "django_q_ormq", "cache_entries")
 OBJECTS_OF_SNAPSHOT = """
@@ -147,8 +148,7 @@ def _lineage() -> set[str]:
 
 
 def _back_up(place: Place, hold: Hold, is_verifying: bool, step: Step) -> BackupReport:
-    moment = datetime.now(UTC)
-    generation = f"{moment:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    generation = _next_name(place)
     folder = f"{GENERATIONS}{generation}/"
 
     def seen(_count: int) -> None:
@@ -183,6 +183,16 @@ def _back_up(place: Place, hold: Hold, is_verifying: bool, step: Step) -> Backup
     failpoint(Failpoint.BACKUP_ENDING)
     place.write(folder + MANIFEST, [report.manifest.to_json()])
     return report
+
+
+def _next_name(place: Place) -> str:
+    """After those there are in the order of names, also within one second and when the clock has gone back."""
+    moment = datetime.now(UTC).replace(microsecond=0)
+    whole, begun = generations(place)
+    if names := [*whole, *begun]:
+        last = datetime.strptime(max(names)[:16], MOMENT).replace(tzinfo=UTC)
+        moment = max(moment, last + timedelta(seconds=1))
+    return f"{moment.strftime(MOMENT)}-{secrets.token_hex(3)}"
 
 
 def _facts(snapshot: "psycopg.Connection[Any]") -> dict[str, Any]:

@@ -166,8 +166,63 @@ def requeue(tell: Tell) -> None:
     tell(count=jobs.requeue_due())
 
 
+def back_up(tell: Tell, *, place: str, keep: int = 0) -> None:
+    from documents.upkeep import backing_up
+    from documents.upkeep.places import place_at
+
+    report = backing_up.back_up(place_at(place), by=_command(), keep=keep)
+    tell(generation=report.manifest.generation, copied=report.copied)
+
+
+def restore_into(tell: Tell, *, place: str, vault: str) -> None:
+    """Into a database and a bucket of this name, which may be half restored already; then a check of all."""
+    from django.conf import settings
+    from django.db import connection, connections
+
+    from documents import storage
+    from documents.models import Document
+    from documents.upkeep.checking import check_vault
+    from documents.upkeep.places import place_at
+    from documents.upkeep.restoring import restore_vault
+
+    connections.close_all()
+    connection.settings_dict["NAME"] = vault
+    settings.S3_BUCKET = vault.replace("_", "-")
+    storage._store = None
+    storage.store().make_bucket()
+    report = restore_vault(place_at(place), by=_command())
+    found = check_vault(by=_command())
+    tell(
+        copied=report.copied,
+        there=report.there,
+        lost=len(report.lost),
+        breaches=[str(breach) for breach in found.breaches],
+        documents=Document.objects.count(),
+    )
+
+
+def _command() -> Any:
+    from accounts.actors import Actor
+
+    return Actor.command()
+
+
 ACTS: dict[str, Callable[..., None]] = {
-    act.__name__: act for act in (one_pass, whole, tus, cancel, throw, throw_folder, restore, purge, job, requeue)
+    act.__name__: act
+    for act in (
+        one_pass,
+        whole,
+        tus,
+        cancel,
+        throw,
+        throw_folder,
+        restore,
+        purge,
+        job,
+        requeue,
+        back_up,
+        restore_into,
+    )
 }
 
 

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,17 +28,12 @@ from documents.tests.making import folders, put
 from docuvault.lib import failpoints
 from docuvault.lib.failpoints import Effect, Failpoint, FailpointReached, failpoint
 from sharing.models import AuditEvent
-from tests.faults.acting import CHECKOUT, Driver, Ended, running_driver
+from tests.faults.acting import CHECKOUT, Driver, Ended
 from tests.faults.sending import ON_THE_WAY_IN, Sending
+from tests.faults.test_backup import IN_A_BACKUP, IN_A_RESTORE
 from tests.faults.upkeep import breaches, heal
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("faults")]
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, django_db_blocker: Any) -> Iterator[Driver]:
-    with running_driver(tmp_path_factory.mktemp("driver")) as made:
-        yield made
 
 
 class HealBeside:
@@ -227,8 +222,8 @@ def test_f25_an_act_or_a_job_struck_at_any_step_happens_once_or_not_at_all(
 
 
 def test_every_failpoint_is_struck() -> None:
-    struck = {point for point, _act in ON_THE_WAY_IN} | {point for point, _scene in SCENES}
-    assert struck == set(Failpoint)
+    struck = [*(point for point, _act in ON_THE_WAY_IN), *(point for point, _scene in SCENES)]
+    assert {*struck, *IN_A_BACKUP, *IN_A_RESTORE} == set(Failpoint)
 
 
 def every_job() -> list[str]:

@@ -1,0 +1,106 @@
+"""F37: a backup or a restoration that is struck at any step: run again it is whole, with all that was acknowledged."""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from accounts.actors import Actor
+from documents.actions.trash import purge, trash_document
+from documents.models import Document
+from documents.tests.making import folders, put
+from documents.upkeep.manifests import OBJECTS, generations, read_list
+from documents.upkeep.places import place_at
+from docuvault.lib.failpoints import Effect, Failpoint
+from tests.faults.acting import Driver
+from tests.faults.upkeep import breaches, heal
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("faults")]
+
+IN_A_BACKUP = [
+    Failpoint.BACKUP_DUMPED,
+    Failpoint.BACKUP_OBJECT_COPIED,
+    Failpoint.BACKUP_ENDING,
+    Failpoint.BACKUP_PRUNING,
+]
+IN_A_RESTORE = [Failpoint.RESTORE_COMMITTING, Failpoint.RESTORE_COMMITTED, Failpoint.RESTORE_OBJECT_PUT]
+
+
+@pytest.fixture
+def papers(alice_actor: Actor) -> None:
+    """Two documents, one thrown away and one deleted for good: its object waits for its deletion."""
+    put("a.txt", folders("Car", alice_actor), alice_actor)
+    trash_document(put("thrown.txt", None, alice_actor), by=alice_actor)
+    purge(trash_document(put("gone.txt", None, alice_actor), by=alice_actor), by=alice_actor)
+
+
+@pytest.fixture
+def vault() -> Iterator[str]:
+    """The name of a database without tables, and of a bucket without objects."""
+    name = f"restored_{secrets.token_hex(4)}"
+    address = os.environ["DATABASE_MIGRATE_URL"]
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield name
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def objects_in(folder: Path) -> list[str]:
+    """The keys of the newest whole backup, each read and compared."""
+    place = place_at(str(folder))
+    whole, _begun = generations(place)
+    found = list(read_list(place, whole[-1]))
+    for item in found:
+        data = b"".join(place.read(OBJECTS + item.key))
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (item.size_bytes, item.sha256)
+    return [item.key for item in found]
+
+
+@pytest.mark.parametrize("effect", list(Effect))
+@pytest.mark.parametrize("point", IN_A_BACKUP)
+def test_f37_a_backup_struck_at_any_step_is_no_backup_and_the_next_one_is_whole(
+    point: Failpoint, effect: Effect, driver: Driver, papers: None, tmp_path: Path, alice_actor: Actor
+) -> None:
+    asked: dict[str, Any] = {"place": str(tmp_path / "backup"), "keep": 1}
+    (tmp_path / "backup").mkdir()
+    before = driver.act("back_up", **asked).get("generation")
+    late = put("later.txt", None, alice_actor)
+    driver.struck(point, effect, "back_up", meanwhile=heal, **asked)
+    whole, _begun = generations(place_at(asked["place"]))
+    if effect is not Effect.HANG and point is not Failpoint.BACKUP_PRUNING:
+        assert whole == [before]
+        assert late.object_key not in objects_in(tmp_path / "backup")
+    heal()
+    assert breaches() == []
+    again = driver.act("back_up", **asked)
+    assert again.get("error") is None
+    assert generations(place_at(asked["place"])) == ([again.get("generation")], [])
+    assert set(objects_in(tmp_path / "backup")) == set(Document.objects.values_list("object_key", flat=True))
+    kept = {path.name for path in (tmp_path / "backup" / "objects").rglob("*") if path.is_file()}
+    assert kept == {key.rpartition("/")[2] for key in objects_in(tmp_path / "backup")}
+
+
+@pytest.mark.parametrize("effect", list(Effect))
+@pytest.mark.parametrize("point", IN_A_RESTORE)
+def test_f37_a_restoration_struck_at_any_step_is_whole_when_it_is_run_again(
+    point: Failpoint, effect: Effect, driver: Driver, papers: None, tmp_path: Path, vault: str
+) -> None:
+    place = tmp_path / "backup"
+    place.mkdir()
+    assert driver.act("back_up", place=str(place)).get("error") is None
+    ended = driver.struck(point, effect, "restore_into", place=str(place), vault=vault)
+    if effect is not Effect.HANG:
+        assert ended.get("documents") is None
+        ended = driver.act("restore_into", place=str(place), vault=vault)
+    assert ended.get("error") is None
+    assert ended.get("lost") == 0
+    assert ended.get("breaches") == []
+    assert ended.get("documents") == 2
+    assert ended.get("copied") + ended.get("there") == 2
+    heal()
+    assert breaches() == []
