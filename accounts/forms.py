@@ -319,3 +319,15 @@ class AnswerForm(RoomForm):
             return make_aware(datetime.combine(day, time(23, 59, 59))) if day else None
         except (OverflowError, ValueError):
             raise forms.ValidationError(gettext("Please give a date."))
+
+
+class GroupNameForm(forms.Form):
+    """What a group is called."""
+
+    name = forms.CharField(label=_("Name of the new group"), max_length=255)
+
+
+class MemberForm(forms.Form):
+    """Who is to be put in."""
+
+    who = forms.CharField(label=_("Handle or e-mail address"), max_length=254)

@@ -5,7 +5,7 @@ from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as codes
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from accounts.views import join, outbox, people, profile, room, second_step
+from accounts.views import groups, join, outbox, people, profile, room, second_step
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("account/login/", account.login, name="account_login"),
@@ -44,6 +44,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("people/requests/<uuid:request_id>/", room.answer_request, name="answer_request"),
     path("room/ask/", room.ask_for_room, name="ask_for_room"),
     path("room/withdraw/", room.withdraw_request, name="withdraw_request"),
+    path("groups/", groups.groups, name="groups"),
+    path("groups/<uuid:group_id>/", groups.group, name="group"),
+    path("groups/<uuid:group_id>/members/<uuid:user_id>/", groups.change_member, name="change_member"),
+    path("groups/<uuid:group_id>/delete/", groups.delete_group, name="delete_group"),
     path("join/<str:token>/", join.join, name="join"),
     path("outbox/", outbox.outbox, name="outbox"),
 ]

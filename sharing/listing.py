@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.timezone import localtime
 
 from accounts.actors import Actor
@@ -155,19 +155,28 @@ def _members(groups: set[UUID]) -> dict[UUID, list[tuple[User, datetime]]]:
     return found
 
 
-def known_people(actor: Actor) -> list[User]:
-    """Whom the actor may be offered: everybody, where people find one another; else those he shares things with."""
+def _known(actor: Actor) -> QuerySet[User]:
     user = actor.active_user
     if user is None:
-        return []
+        return User.objects.none()
     people = User.objects.filter(is_active=True).exclude(pk=user.pk)
-    if not (actor.is_admin or policy().lists_people):
-        accepted = ShareReception.objects.filter(share__shared_by=user, accepted_at__isnull=False)
-        givers = access.shares_received(actor).values("shared_by")
-        groups = Membership.objects.filter(user=user).values("group")
-        people = people.filter(
-            Q(pk__in=accepted.values("user"))
-            | Q(pk__in=givers)
-            | Q(pk__in=Membership.objects.filter(group__in=groups).values("user"))
-        )
-    return list(people.order_by("handle")[:PEOPLE_OFFERED])
+    if actor.is_admin or policy().lists_people:
+        return people
+    accepted = ShareReception.objects.filter(share__shared_by=user, accepted_at__isnull=False)
+    givers = access.shares_received(actor).values("shared_by")
+    groups = Membership.objects.filter(user=user).values("group")
+    return people.filter(
+        Q(pk__in=accepted.values("user"))
+        | Q(pk__in=givers)
+        | Q(pk__in=Membership.objects.filter(group__in=groups).values("user"))
+    )
+
+
+def known_people(actor: Actor) -> list[User]:
+    """Whom the actor may be offered: everybody, where people find one another; else those he shares things with."""
+    return list(_known(actor).order_by("handle")[:PEOPLE_OFFERED])
+
+
+def knows(actor: Actor, person: User) -> bool:
+    """Whether the actor may learn that this person is here."""
+    return _is_actor(person, actor) or _known(actor).filter(pk=person.pk).exists()

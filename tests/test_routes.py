@@ -19,7 +19,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from accounts.actions import ask_for_room, invite
 from accounts.actors import Actor
-from accounts.models import User
+from accounts.models import Group, Membership, User
 from documents import uploads
 from documents.actions.folders import make_folder
 from documents.actions.topics import make_topic
@@ -65,6 +65,9 @@ def world(alice: User, bob: User, charlie: User, admin_person: User, client_for:
     older = document.versions.get()
     store_stream(document.name, iter([b"again"]), None, size_bound=5, by=by, replaces=document)
     document.refresh_from_db()
+    # Admins see every group by right.
+    group = Group.objects.create(name="Household", name_key="household")
+    Membership.objects.create(group=group, user=alice, role="manager")
     comment = write_comment(document, f"{CANARY}-comment", by=by)
     topic = make_topic(f"{CANARY}-topic", "green", by=by)
     entry = trash_document(put(f"{CANARY}-trash.txt", None, by), by=by)
@@ -86,6 +89,8 @@ def world(alice: User, bob: User, charlie: User, admin_person: User, client_for:
         "entry_id": str(entry.pk),
         "upload_id": str(upload.pk),
         "share_id": str(shared.pk),
+        "group_id": str(group.pk),
+        "user_id": str(alice.pk),
         "comment_id": str(comment.pk),
         "invitation_id": str(invitation.pk),
         "request_id": str(asked.pk),
@@ -142,6 +147,8 @@ def body(route: str, world: World) -> dict[str, str]:
         return {"who": "dora", "level": "10"}
     if route.startswith("/shares/"):
         return {"level": "20"}
+    if "/groups/" in route:
+        return {"name": "Choir", "who": "nobody", "act": "remove"}
     if "/comments/" in route:
         return {"text": "well"}
     if route.endswith("/received/"):
@@ -256,7 +263,17 @@ def test_those_who_may_not_know_learn_nothing_and_change_nothing(world: World) -
 
 def test_what_is_not_there_and_what_is_not_yours_look_the_same(world: World) -> None:
     absent = "00000000-0000-4000-8000-000000000000"
-    ids = ("folder_id", "document_id", "version_id", "topic_id", "entry_id", "upload_id", "share_id", "comment_id")
+    ids = (
+        "folder_id",
+        "document_id",
+        "version_id",
+        "topic_id",
+        "entry_id",
+        "upload_id",
+        "share_id",
+        "comment_id",
+        "group_id",
+    )
     nothing = {**world.values, **dict.fromkeys(ids, absent)}
     for route in routes():
         if "_id>" not in route or route.startswith("/admin/"):

@@ -16,7 +16,7 @@ from django.utils.timezone import now
 
 from accounts.actions import invite, send_reset
 from accounts.actors import Actor
-from accounts.models import User
+from accounts.models import Group, Membership, User
 from documents.actions.folders import make_folder
 from documents.actions.topics import make_topic, tag_documents
 from documents.actions.trash import trash_document
@@ -120,6 +120,8 @@ def test_no_sentence_of_a_page_escapes_translation(zoe: User, admin_person: User
     twin = put("zztwin.zzz", by, folder)
     comment = write_comment(document, "zzsaid", by=by)
     share(document, "zznobody", Level.MANAGE, by=by, message="zzhello", until=now() + timedelta(days=2))
+    group = Group.objects.create(name="Zzgroup", name_key="zzgroup")
+    Membership.objects.create(group=group, user=zoe, role="manager")
     given = put("zzgiven.zzz", Actor.for_user(admin_person))
     share(given, zoe, Level.EDIT, by=Actor.for_user(admin_person), message="zzhello")
     client = client_for(zoe)
@@ -131,7 +133,9 @@ def test_no_sentence_of_a_page_escapes_translation(zoe: User, admin_person: User
         *(reverse(name, args=[document.pk]) for name in ("share_document", "write_comment")),
         *(reverse(name, args=[document.pk, comment.pk]) for name in ("change_comment", "delete_comment")),
         reverse("share_folder", args=[folder.pk]),
-        *(reverse(name) for name in ("shared_with_me", "shared_by_me")),
+        *(reverse(name) for name in ("shared_with_me", "shared_by_me", "groups")),
+        *(reverse(name, args=[group.pk]) for name in ("group", "delete_group")),
+        reverse("reach_document", args=[document.pk]),
         reverse("shared_with_me") + "?hidden=1",
         reverse("received_document", args=[given.pk]),
         reverse("document", args=[given.pk]),

@@ -6,7 +6,15 @@ from accounts.actions.credentials import (
     reset_password,
     send_reset,
 )
-from accounts.actions.groups import add_member, delete_group, make_group, remove_member, rename_group
+from accounts.actions.groups import (
+    add_known,
+    add_member,
+    delete_group,
+    make_group,
+    manages,
+    remove_member,
+    rename_group,
+)
 from accounts.actions.invitations import (
     AlreadyMember,
     InvitationUnusable,
@@ -52,6 +60,7 @@ __all__ = [
     "LastAdmin",
     "NameTaken",
     "accept_invitation",
+    "add_known",
     "add_member",
     "ask_for_room",
     "change_file_limit",
@@ -73,6 +82,7 @@ __all__ = [
     "make_first_admin",
     "make_group",
     "make_user",
+    "manages",
     "note_reset_asked",
     "refuse_request",
     "remove_member",
