@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sharing.models import TrailSeal, TrailStretch
+from sharing.models import AuditEvent, TrailSeal, TrailStretch
 from sharing.trail.rows import ALL, Range
 
 
@@ -38,3 +38,8 @@ def range_of(seal: TrailSeal, before: TrailSeal | None, stretches: dict[int, Str
     stretch = stretches[seal.stretch]
     after_xact = before.last_xact if before is not None and before.stretch == seal.stretch else 0
     return Range(stretch.after_id, stretch.last_id, after_xact, seal.last_xact)
+
+
+def rows_after(row_id: int, limit: int) -> int:
+    """How many rows of the trail came after this one, counted up to a limit."""
+    return AuditEvent.objects.filter(pk__gt=row_id).order_by("pk")[:limit].count()

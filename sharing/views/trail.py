@@ -22,6 +22,7 @@ from sharing.models import AuditEvent, TrailSeal
 from sharing.trail.asking import ask_to_verify, is_under_way
 from sharing.trail.checking import last_check
 from sharing.trail.exporting import export_trail
+from sharing.trail.stretches import rows_after
 
 SEALS_SHOWN = 30
 REFUSALS = (Verb.ACCESS_DENIED, Verb.SIGN_IN_FAILED, Verb.QUOTA_REFUSED)
@@ -86,7 +87,7 @@ MANY = 10_000
 def _not_sealed_yet(last: TrailSeal | None) -> str:
     """How many rows wait for the next seal; where they are very many, that they are."""
     after = last.last_id if last else 0
-    count = AuditEvent.objects.filter(pk__gt=after).order_by("pk")[: MANY + 1].count()
+    count = rows_after(after, MANY + 1)
     return str(count) if count <= MANY else _("more than %(count)d") % {"count": MANY}
 
 
