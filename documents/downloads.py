@@ -276,14 +276,21 @@ def _bytes_of_member(member: Member, by: Actor) -> Iterator[bytes]:
     version.document = document
     audit.record_reading(audit.Verb.DOCUMENT_DOWNLOADED, version, by=by)
     let_go_of_database()
-    digest = hashlib.sha256()
     try:
-        chunks = _opened(version, Range(0, version.size_bytes))
+        yield from whole_bytes(version)
     except ContentFlawed as error:
         raise MemberGone("a file of this ZIP has lost its content") from error
-    for chunk in chunks:
+
+
+def whole_bytes(version: Version) -> Iterator[bytes]:
+    """All bytes of a version, compared with its digest; what is found missing or damaged is marked and told at once.
+
+    Raises ContentFlawed, at the end too: what was given before it counts for nothing. Raises StoreUnavailable.
+    """
+    digest = hashlib.sha256()
+    for chunk in _opened(version, Range(0, version.size_bytes)):
         digest.update(chunk)
         yield chunk
     if digest.hexdigest() != version.sha256:
         note_flaw(version.pk, VersionFlaw.DAMAGED, by=Actor.system())
-        raise StoreError(f"the bytes of version {version.pk} are not those that were stored")
+        raise ContentFlawed(version.document, version, VersionFlaw.DAMAGED)

@@ -2,7 +2,19 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from documents.views import documents, downloads, files, find, selection, space, topics, trash, uploads, versions
+from documents.views import (
+    documents,
+    downloads,
+    exports,
+    files,
+    find,
+    selection,
+    space,
+    topics,
+    trash,
+    uploads,
+    versions,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", files.home, name="home"),
@@ -56,6 +68,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("space/bar/", space.quota, name="quota"),
     path("space/keep/<uuid:document_id>/", space.keep_one, name="keep_one"),
     path("space/uploads/<uuid:upload_id>/stop/", space.turn_away_upload, name="turn_away_upload"),
+    path("space/export/", exports.export_everything, name="export_everything"),
     path("uploads/", uploads.create_upload, name="uploads"),
     path("uploads/foresee/", versions.foresee_uploads, name="foresee_uploads"),
     path("uploads/twins/", versions.twins, name="twins"),

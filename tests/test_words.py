@@ -152,7 +152,8 @@ def test_no_sentence_of_a_page_escapes_translation(zoe: User, admin_person: User
             reverse(name)
             for name in ("recent", "starred", "topics", "make_topic", "make_folder", "trash", "empty_trash")
         ),
-        *(reverse(name) for name in ("space", "my_activity", "find", "add_files", "profile", "account_email")),
+        *(reverse(name) for name in ("space", "export_everything", "my_activity", "find", "add_files")),
+        *(reverse(name) for name in ("profile", "account_email")),
         *(
             reverse(name)
             for name in ("account_change_password", "mfa_index", "account_logout", "account_reauthenticate")

@@ -1,5 +1,6 @@
 """Making, renaming and moving folders; each keeps the path of every folder below true."""
 
+import uuid
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -30,15 +31,15 @@ def owner_of_place(folder: Folder | None, by: Actor) -> User:
 
 
 @transaction.atomic
-def make_folder(name: str, parent: Folder | None, *, by: Actor) -> Folder:
-    """A new folder. Raises InvalidName, NameTaken, TooDeep."""
+def make_folder(name: str, parent: Folder | None, *, by: Actor, key: UUID | None = None) -> Folder:
+    """A new folder; `key` is the id it is to have. Raises InvalidName, NameTaken, TooDeep."""
     name = clean_name(name)
     owner = owner_of_place(parent, by)
     lock_vault(owner.pk)
     parent = _live_again(parent, by)
     if _named(owner.pk, parent, name) is not None:
         raise NameTaken(_("There is a folder “%(name)s” here already.") % {"name": name})
-    return _insert(name, owner.pk, parent, by)
+    return _insert(name, owner.pk, parent, by, key)
 
 
 @transaction.atomic
@@ -152,10 +153,10 @@ def _named(owner_id: UUID, parent: Folder | None, name: str) -> Folder | None:
     return Folder.objects.live().owned_by(owner_id).in_folder(parent).filter(name_key=name_key(name)).first()
 
 
-def _insert(name: str, owner_id: UUID, parent: Folder | None, by: Actor) -> Folder:
+def _insert(name: str, owner_id: UUID, parent: Folder | None, by: Actor, key: UUID | None = None) -> Folder:
     if parent is not None and parent.depth >= settings.MAX_FOLDER_DEPTH:
         raise TooDeep(_too_deep())
-    folder = Folder(user_id=owner_id, parent=parent, name=name, name_key=name_key(name))
+    folder = Folder(pk=key or uuid.uuid4(), user_id=owner_id, parent=parent, name=name, name_key=name_key(name))
     folder.path = [*(parent.path if parent else []), folder.pk]
     folder.save(force_insert=True)
     _tell(Verb.FOLDER_MADE, folder, by, {"in": parent.name if parent else ""})

@@ -4,6 +4,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import urlsplit
@@ -111,10 +112,13 @@ class FolderPlace:
             raise
 
     def delete(self, name: str) -> None:
+        path = self._path(name)
         try:
-            self._path(name).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         except OSError as error:
             raise self._unusable(error) from error
+        with suppress(OSError):  # the folder stays as long as anything is in it
+            path.parent.rmdir()
 
     def remove_unfinished(self) -> None:
         """What a writer left that was killed; only while nobody writes."""
@@ -228,4 +232,6 @@ class BucketPlace:
             raise self._unusable(error) from error
 
     def _unusable(self, error: StoreError) -> PlaceUnusable:
+        if "NoSuchBucket" in str(error):
+            return PlaceUnusable(f"{self.address}: there is no such bucket. Make it first.")
         return PlaceUnusable(f"{self.address}: {error}")

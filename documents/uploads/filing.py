@@ -13,7 +13,16 @@ from accounts import quota
 from accounts.actors import Actor
 from documents import jobs
 from documents.locks import lock_names, lock_vault
-from documents.models import LIVE_UPLOAD_STATES, Document, Folder, PendingDeletion, Upload, UploadState, Version
+from documents.models import (
+    LIVE_UPLOAD_STATES,
+    Document,
+    Folder,
+    PendingDeletion,
+    TrashEntry,
+    Upload,
+    UploadState,
+    Version,
+)
 from documents.names import free_name, name_key, split_name
 from documents.storage import StoreUnavailable
 from documents.uploads.ending import note_for_deletion
@@ -82,12 +91,12 @@ def _file(upload: Upload, received: Received, by: Actor) -> Document:
     leftover = {upload.object_key} if upload.object_key else set()
     used_bytes = received.size_bytes
     if replaced is None:
-        document = _insert_document(upload, folder, received, by)
+        document = insert_document(upload, folder, received, by)
     elif replaced.sha256 == received.sha256:
         document, used_bytes = replaced, 0  # the same bytes again are no new version
         leftover.add(received.object_key)
     else:
-        document = _add_version(replaced, upload, received, by)
+        document = add_version(replaced, upload, received, by)
     quota.settle(upload.user_id, reserved_bytes=upload.reserved_bytes, used_bytes=used_bytes)
     if upload.received_bytes:
         leftover.update(upload.pieces.values_list("object_key", flat=True))
@@ -136,7 +145,7 @@ def _replaced(upload: Upload, by: Actor) -> Document | None:
     return None if document is None else access.require_document(by, document, Level.EDIT)
 
 
-def _add_version(document: Document, upload: Upload, received: Received, by: Actor) -> Document:
+def add_version(document: Document, upload: Upload, received: Received, by: Actor) -> Document:
     """The bytes as the document's next and current version; the older ones stay."""
     version = Version.objects.create(
         document=document,
@@ -174,9 +183,21 @@ def make_current(document: Document, version: Version) -> None:
     document.save(update_fields=["current_version", "object_key", "size_bytes", "sha256", "content_type", "updated_at"])
 
 
-def _insert_document(upload: Upload, folder: Folder | None, received: Received, by: Actor) -> Document:
-    """The rows, under the wanted name or the next free one, however many race for it."""
+def insert_document(
+    upload: Upload,
+    folder: Folder | None,
+    received: Received,
+    by: Actor,
+    *,
+    key: UUID | None = None,
+    trash: TrashEntry | None = None,
+) -> Document:
+    """The rows, under the wanted name or the next free one, however many race for it.
+
+    `key` is the id it is to have; with `trash` it lies in the trash from the first.
+    """
     document = Document(
+        pk=key or uuid.uuid4(),
         user_id=upload.user_id,
         folder=folder,
         name=upload.name,
@@ -186,6 +207,7 @@ def _insert_document(upload: Upload, folder: Folder | None, received: Received, 
         size_bytes=received.size_bytes,
         sha256=received.sha256,
         content_type=received.content_type,
+        trash=trash,
         created_at=now(),
     )
     for _try in range(NAME_TRIES):

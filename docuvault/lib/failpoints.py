@@ -55,6 +55,12 @@ class Failpoint(StrEnum):
     RESTORE_COMMITTING = "restore.committing"
     RESTORE_COMMITTED = "restore.committed"  # the database is there, no object is
     RESTORE_OBJECT_PUT = "restore.object_put"
+    EXPORT_FILE_WRITTEN = "export.file_written"
+    EXPORT_ENDING = "export.ending"  # all is there, the mark and the checksums are not
+    IMPORT_BEGUN = "import.begun"
+    IMPORT_OBJECT_PUT = "import.object_put"
+    IMPORT_FILING = "import.filing"
+    IMPORT_FILED = "import.filed"
 
 
 class Effect(StrEnum):

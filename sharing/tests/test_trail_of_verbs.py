@@ -8,6 +8,7 @@ whichever way it was made.
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -24,6 +25,7 @@ from documents.actions import topics as topic_verbs
 from documents.actions import trash as trash_verbs
 from documents.actions import versions as version_verbs
 from documents.models import Document, Folder, Topic, TrashEntry, Version
+from documents.tests.exports import exported, taken_in
 from documents.tests.making import folders, put
 from documents.uploads import store_stream
 from docuvault.lib.roles import migration_role
@@ -273,3 +275,40 @@ def test_bytes_whose_arrival_cannot_be_told_are_no_document(world: World, monkey
     with pytest.raises(ArithmeticError):
         ACTS["store_stream"][0](world)
     assert not Document.objects.filter(name="new.txt").exists()
+
+
+def test_an_export_and_an_import_tell_in_the_transactions_of_what_they_did(
+    world: World,
+    touched: Callable[[], set[tuple[int, str]]],
+    admin_actor: Actor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = admin_actor  # keeps nothing yet
+    assert other.user is not None
+    topic_verbs.tag_documents(
+        [put("in.txt", folders("Place", other), other)], topic_verbs.make_topic("Theirs", "red", by=other), by=other
+    )
+    trash_verbs.trash_document(put("thrown.txt", None, other), by=other)
+    last = AuditEvent.objects.latest("id").pk
+    exported(tmp_path, other.user)
+    made = AuditEvent.objects.get(pk__gt=last)
+    assert (made.action, made.owner_id, made.metadata["documents"]) == ("export_made", other.user.pk, 2)
+    before, last = touched(), made.pk
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise ArithmeticError
+
+    with monkeypatch.context() as full:
+        full.setattr(audit, "record", fail)
+        with pytest.raises(ArithmeticError):
+            taken_in(tmp_path, world.by.user)  # type: ignore[arg-type]
+    assert touched() == before
+    taken_in(tmp_path, world.by.user)  # type: ignore[arg-type]
+    told = AuditEvent.objects.filter(pk__gt=last)
+    assert sorted(event.action for event in told) == [
+        "document_added", "document_added", "document_tagged", "document_trashed", "export_taken_in", "folder_made",
+        "topic_made",
+    ]  # fmt: skip
+    assert {xact for xact, _place in touched() - before} <= {event.xact for event in told}
+    assert all(event.owner_id == world.by.user.pk for event in told)  # type: ignore[union-attr]

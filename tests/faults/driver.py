@@ -160,6 +160,23 @@ def job(tell: Tell, *, task: str, arguments: list[Any], is_anything_an_orphan: b
     tell(job=str(row.pk))
 
 
+def leave(tell: Tell, *, who: str, folder: str) -> None:
+    from pathlib import Path
+
+    from documents.tests.exports import exported
+
+    tell(is_whole=exported(Path(folder), _actor(who).user).is_whole)
+
+
+def come_in(tell: Tell, *, who: str, folder: str) -> None:
+    from pathlib import Path
+
+    from documents.tests.exports import taken_in
+
+    report = taken_in(Path(folder), _actor(who).user)
+    tell(added=report.added, refused=report.refused)
+
+
 def requeue(tell: Tell) -> None:
     from documents import jobs
 
@@ -219,6 +236,8 @@ ACTS: dict[str, Callable[..., None]] = {
         restore,
         purge,
         job,
+        leave,
+        come_in,
         requeue,
         back_up,
         restore_into,

@@ -19,16 +19,18 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from accounts.actors import Actor
-from accounts.models import Quota
+from accounts.models import Quota, User
 from documents import jobs, uploads
 from documents.actions.trash import purge, trash_document, trash_folder
 from documents.models import Document, Folder, JobRun, PendingDeletion, TrashEntry, Upload
 from documents.storage import new_key, store
+from documents.tests.exports import kept_by
 from documents.tests.making import folders, put
 from docuvault.lib import failpoints
 from docuvault.lib.failpoints import Effect, Failpoint, FailpointReached, failpoint
 from sharing.models import AuditEvent
 from tests.faults.acting import CHECKOUT, Driver, Ended
+from tests.faults.leaving import ON_THE_WAY_OUT, make_a_vault
 from tests.faults.sending import ON_THE_WAY_IN, Sending
 from tests.faults.test_backup import IN_A_BACKUP, IN_A_RESTORE
 from tests.faults.upkeep import breaches, heal
@@ -223,7 +225,30 @@ def test_f25_an_act_or_a_job_struck_at_any_step_happens_once_or_not_at_all(
 
 def test_every_failpoint_is_struck() -> None:
     struck = [*(point for point, _act in ON_THE_WAY_IN), *(point for point, _scene in SCENES)]
-    assert {*struck, *IN_A_BACKUP, *IN_A_RESTORE} == set(Failpoint)
+    assert {*struck, *IN_A_BACKUP, *IN_A_RESTORE, *ON_THE_WAY_OUT} == set(Failpoint)
+
+
+@pytest.mark.parametrize("effect", list(Effect))
+@pytest.mark.parametrize("point", ON_THE_WAY_OUT)
+def test_an_export_or_import_struck_at_any_step_goes_on_and_doubles_nothing(
+    point: Failpoint, effect: Effect, driver: Driver, alice: User, alice_actor: Actor, bob: User, tmp_path: Path
+) -> None:
+    make_a_vault(alice_actor)
+    act, who = ("leave", "alice") if point.startswith("export") else ("come_in", "bob")
+    asked = {"folder": str(tmp_path / "export")}
+    if act == "come_in":
+        driver.act("leave", who="alice", **asked)
+    strike(driver, point, effect, act, who=who, **asked)
+    if effect is Effect.RAISE:
+        heal()
+    ended = driver.act(act, who=who, **asked)
+    assert ended.get("error") is None
+    assert ended.get("refused") in (None, [])
+    if act == "leave":
+        driver.act("come_in", who="bob", **asked)
+    heal()
+    assert kept_by(bob) == kept_by(alice)
+    assert breaches() == []
 
 
 def every_job() -> list[str]:

@@ -1,0 +1,479 @@
+"""Taking an export in: one person's part of it into one person's vault, document by document, each whole or not at all.
+
+What came in has an id that follows from whose vault it is and what it was, so taking in twice doubles nothing,
+also when things were renamed or moved meanwhile. Whatever the export says is looked at first: paths stay inside of it,
+names and sizes are asked like anybody's, and no byte counts before its checksum was right.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404
+from django.utils.translation import gettext as _
+
+from accounts.actors import Actor
+from accounts.models import Quota, User
+from accounts.quota import QuotaExceeded
+from documents.actions.errors import NameTaken, Refused
+from documents.actions.folders import ensure_folder_path, find_folder_path, make_folder
+from documents.actions.topics import make_topic
+from documents.exports.layout import FOLDERS, RECORDS, SUMS, TOPICS
+from documents.exports.marks import Mark, MarkedPerson
+from documents.exports.opening import opened_export, part_of, sums_of
+from documents.exports.records import (
+    LARGEST,
+    LARGEST_LIST,
+    BadRecord,
+    DocumentTold,
+    FolderTold,
+    TopicTold,
+    TrashTold,
+    VersionTold,
+    read_document,
+    read_folder,
+    read_topics,
+)
+from documents.exports.sources import Source, Unreadable, chunks_of
+from documents.identity import identity
+from documents.models import Document, EntryKind, Folder, Topic, Upload
+from documents.names import InvalidName, clean_name, name_key
+from documents.uploads import UploadRefused
+from documents.uploads.brought import (
+    Brought,
+    BroughtVersion,
+    OtherBytes,
+    Thrown,
+    begin_brought,
+    bring_thrown_folder,
+    file_brought,
+    store_brought,
+)
+from documents.uploads.ending import fail_upload, note_for_deletion
+from sharing import access, audit
+
+SPACE = UUID("0b6d3a52-6f0e-4d57-9f0c-5e1f7c1f5a44")
+LISTED = 20
+
+Step = Callable[[int, int], None]
+
+
+@dataclass
+class ImportReport:
+    """What came in, what was there already, and what was refused and why. The first of `added` and `known` by name."""
+
+    added: int = 0
+    added_bytes: int = 0
+    known: int = 0
+    folders: int = 0
+    total: int = 0
+    shown_added: list[tuple[str, str]] = field(default_factory=list)
+    shown_known: list[tuple[str, str]] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+    def note_added(self, path: str, note: str, size_bytes: int) -> None:
+        self.added += 1
+        self.added_bytes += size_bytes
+        if len(self.shown_added) < LISTED:
+            self.shown_added.append((path, note))
+
+    def note_known(self, path: str, note: str) -> None:
+        self.known += 1
+        if len(self.shown_known) < LISTED:
+            self.shown_known.append((path, note))
+
+
+def take_in(
+    source: Source,
+    *,
+    by: Actor,
+    person: str = "",
+    into: str = "",
+    is_dry_run: bool = False,
+    report: ImportReport | None = None,
+    step: Step = lambda done, total: None,
+) -> ImportReport:
+    """One person's part of an export into the actor's vault, below the folder `into`.
+
+    `person` says whose part where there are several. With `is_dry_run` all is read and nothing changes. Raises
+    NotAnExport, InvalidName and Refused (for `into`), StoreError; the `report` tells what came in until then.
+    """
+    report = report if report is not None else ImportReport()
+    owner = by.active_user
+    if owner is None:
+        raise access.NotVisible(_("There is nothing here that you can see."))
+    mark, digests = opened_export(source)
+    part = part_of(mark, person)
+    run = _Run(source, mark, part, owner, by, _names_of(into), report, step, is_dry_run=is_dry_run)
+    try:
+        run.work(digests)
+    finally:
+        if not is_dry_run and report.added:
+            _tell(mark, owner, report, by)
+    return report
+
+
+def _names_of(into: str) -> tuple[str, ...]:
+    return tuple(clean_name(name) for name in into.split("/") if name)
+
+
+def _tell(mark: Mark, owner: User, report: ImportReport, by: Actor) -> None:
+    with transaction.atomic():
+        audit.record(
+            audit.Verb.EXPORT_TAKEN_IN,
+            by=by,
+            target_kind="vault",
+            target_id=owner.pk,
+            target_name=owner.handle,
+            owner=owner.pk,
+            details={
+                "from": mark.vault,
+                "added": report.added,
+                "count": report.total,
+                "left": len(report.refused),
+                "size_bytes": report.added_bytes,
+            },
+        )
+
+
+# --- One run --------------------------------------------------------------------------------------------
+
+
+class _Run:
+    """Takes one part in."""
+
+    def __init__(
+        self,
+        source: Source,
+        mark: Mark,
+        part: MarkedPerson,
+        owner: User,
+        by: Actor,
+        into: tuple[str, ...],
+        report: ImportReport,
+        step: Step,
+        *,
+        is_dry_run: bool,
+    ) -> None:
+        self.source, self.mark, self.part, self.owner, self.by = source, mark, part, owner, by
+        self.into, self.report, self.step, self.is_dry_run = into, report, step, is_dry_run
+        self.is_home = mark.vault == str(identity().instance)
+        self.told: dict[UUID, FolderTold] = {}
+        self.made: dict[UUID, Folder] = {}
+        self.topics: dict[tuple[str, bool], Topic] = {}
+        self.done = 0
+        self.wanted = 0
+
+    def key_of(self, key: UUID) -> UUID:
+        """The id here of what had this id there."""
+        return uuid.uuid5(SPACE, f"{self.owner.pk} {self.mark.vault} {key}")
+
+    def refuse(self, path: str, why: str) -> None:
+        self.report.refused.append((path, why))
+
+    def work(self, digests: dict[str, str]) -> None:
+        self._read_topics(digests)
+        self._read_folders(digests)
+        if not self.is_dry_run:
+            self._bring_folders_in_the_trash()
+        prefix = f"{self.part.directory}/{RECORDS}/"
+        for digest, path in sums_of(self.source):
+            if path.startswith(prefix) and path.endswith(".json") and path.count("/") == 3:
+                self.report.total += 1
+                self._take_record(path, digest)
+        if self.report.total < self.part.documents:
+            self.refuse(
+                SUMS,
+                _("it names %(count)d of %(all)d documents: its end is missing")
+                % {"count": self.report.total, "all": self.part.documents},
+            )
+        if not self.is_dry_run:
+            self._make_the_other_folders()
+        elif (left := Quota.objects.get(user=self.owner).free_bytes) < self.wanted:
+            self.refuse(
+                _("All of it"),
+                QuotaExceeded(limit=0, available=left, wanted=self.wanted).message,
+            )
+
+    def _list(self, name: str, digests: dict[str, str]) -> bytes | None:
+        """The content of a list of this part, if it is what its checksum says."""
+        path = f"{self.part.directory}/{name}"
+        try:
+            data = b"".join(chunks_of(self.source, path, LARGEST_LIST))
+        except Unreadable as error:
+            self.refuse(path, error.message)
+            return None
+        if hashlib.sha256(data).hexdigest() != digests.get(path):
+            self.refuse(path, _("its bytes are not those of its checksum"))
+            return None
+        return data
+
+    # --- topics and folders -----------------------------------------------------------------------------
+
+    def _read_topics(self, digests: dict[str, str]) -> None:
+        """The person's own topics are made, also those that no document carries."""
+        data = self._list(TOPICS, digests)
+        if data is None:
+            return
+        try:
+            told = read_topics(data)
+        except BadRecord as error:
+            self.refuse(f"{self.part.directory}/{TOPICS}", error.message)
+            return
+        for topic in told:
+            if not topic.is_everybodys:
+                self._topic(topic, topic.name)
+
+    def _topic(self, told: TopicTold, path: str) -> Topic | None:
+        """The topic of this name here: everybody's for everybody's, else one's own, made if need be."""
+        known = (name_key(told.name), told.is_everybodys)
+        if known in self.topics:
+            return self.topics[known]
+        rows = access.visible_topics(self.by).filter(name_key=known[0])
+        theirs = rows.filter(user=None).first() if told.is_everybodys else None
+        topic = theirs or rows.filter(user=self.owner).first()
+        if topic is None and not self.is_dry_run:
+            try:
+                topic = make_topic(told.name, told.colour, by=self.by)
+            except InvalidName as error:
+                self.refuse(path, _("the topic “%(name)s”: %(why)s") % {"name": told.name, "why": error.message})
+            except Refused:
+                topic = rows.filter(user=self.owner).first()  # made by another at the same moment
+        if topic is not None:
+            self.topics[known] = topic
+        return topic
+
+    def _read_folders(self, digests: dict[str, str]) -> None:
+        data = self._list(FOLDERS, digests)
+        for line in (data or b"").splitlines():
+            try:
+                told = read_folder(line)
+            except BadRecord as error:
+                self.refuse(f"{self.part.directory}/{FOLDERS}", error.message)
+                continue
+            if told.parent is None or told.parent in self.told:  # above stands before below, so there is no ring
+                self.told[told.key] = told
+
+    def _place(self) -> Folder | None:
+        return ensure_folder_path(self.into, None, by=self.by)
+
+    def _folder(self, key: UUID) -> Folder | None:
+        """The folder here that was this one there, wherever it is now; a live one is made if need be.
+
+        Raises InvalidName, Refused, NotVisible.
+        """
+        if key in self.made:
+            return self.made[key]
+        told = self.told[key]
+        found = Folder.objects.owned_by(self.owner.pk)
+        there = found.filter(pk=self.key_of(key)).first() or (found.filter(pk=key).first() if self.is_home else None)
+        if there is None and told.trash is not None:
+            raise Refused(_("the folder it was thrown away with did not come in"))
+        if there is None or (told.trash is None and there.trash_id is not None):
+            parent = self._folder(told.parent) if told.parent else self._place()
+            if parent is not None and parent.trash_id is not None:
+                raise Refused(_("the folder it was in lies in the trash now"))
+            there = self._make(told, parent, key if there is None else None)
+        self.made[key] = there
+        return there
+
+    def _make(self, told: FolderTold, parent: Folder | None, key: UUID | None) -> Folder:
+        named = find_folder_path([told.name], parent, by=self.by)
+        if named is None:
+            try:
+                named = make_folder(told.name, parent, by=self.by, key=self.key_of(key) if key else None)
+                self.report.folders += 1
+            except NameTaken:
+                named = find_folder_path([told.name], parent, by=self.by)
+        assert named is not None
+        return named
+
+    def _bring_folders_in_the_trash(self) -> None:
+        for key, told in self.told.items():
+            if told.trash is None or told.trash.kind is not EntryKind.FOLDER:
+                continue
+            try:
+                if Folder.objects.owned_by(self.owner.pk).filter(pk__in=self._keys_here(key)).exists():
+                    continue  # brought before; it may have been restored since
+                parent = self._folder(told.parent) if told.parent else self._place()
+                thrown = self._thrown(told.trash)
+                self.made[key] = bring_thrown_folder(self.key_of(key), told.name, parent, thrown, by=self.by)
+            except (InvalidName, Refused, UploadRefused) as error:
+                self.refuse("/".join((*told.trash.place, told.name)), error.message)
+            except (Http404, PermissionDenied):
+                self.refuse(told.name, _("its folder in the vault has just gone"))
+
+    def _keys_here(self, key: UUID) -> list[UUID]:
+        return [self.key_of(key), key] if self.is_home else [self.key_of(key)]
+
+    def _make_the_other_folders(self) -> None:
+        """Those that no document needed: the empty ones."""
+        for key, told in self.told.items():
+            if told.trash is not None:
+                continue
+            try:
+                self._folder(key)
+            except (InvalidName, Refused) as error:
+                self.refuse(told.name, error.message)
+            except (Http404, PermissionDenied):
+                self.refuse(told.name, _("its folder in the vault has just gone"))
+
+    def _thrown(self, told: TrashTold) -> Thrown:
+        return Thrown(self.key_of(told.entry), told.kind, told.name, (*self.into, *told.place))
+
+    # --- documents ------------------------------------------------------------------------------------------
+
+    def _take_record(self, path: str, digest: str) -> None:
+        """One document; a refusal is noted and the next one has its turn."""
+        shown = path
+        try:
+            data = b"".join(chunks_of(self.source, path, LARGEST))
+            if hashlib.sha256(data).hexdigest() != digest:
+                raise Unreadable(_("its bytes are not those of its checksum"))
+            told = read_document(data)
+            shown = told.shown
+            self._take(told)
+        except (Unreadable, BadRecord, InvalidName, Refused, UploadRefused, QuotaExceeded) as error:
+            self.refuse(shown, error.message)
+        except (Http404, PermissionDenied):
+            self.refuse(shown, _("its folder in the vault has just gone"))
+
+    def _take(self, told: DocumentTold) -> None:
+        lost = {version.number for version in told.lost}
+        there = Document.objects.owned_by(self.owner.pk).filter(pk__in=self._keys_here(told.key)).first()
+        if there is not None:
+            self.report.note_known(told.shown, "" if there.name == told.name else f"“{there.name}”")
+            self._skip(told)
+            return
+        clean_name(told.name)
+        versions = told.versions
+        if told.current not in {version.number for version in versions}:
+            raise Unreadable(_("its content is not in the export"))
+        if self._is_here(told):
+            self.report.note_known(told.shown, "")
+            self._skip(told)
+            return
+        if self.is_dry_run:
+            size = self._look_at(told)
+            self.wanted += size
+            self.report.note_added(told.shown, "", size)
+        else:
+            document = self._bring(told)
+            size = sum(version.size_bytes for version in document.versions.all())
+            self.report.note_added(
+                told.shown, "" if document.name == told.name else _("as “%(name)s”") % {"name": document.name}, size
+            )
+        for number in sorted(lost):
+            self.refuse(
+                told.shown,
+                _("version %(number)d was lost before the export was made; the others came in") % {"number": number},
+            )
+
+    def _is_here(self, told: DocumentTold) -> bool:
+        """Whether the place it would go to holds a document of this name with these bytes."""
+        if told.trash is not None:
+            return False
+        current = next(version for version in told.versions if version.number == told.current)
+        folder = find_folder_path([*self.into, *told.place], None, by=self.by)
+        if folder is None and (self.into or told.place):
+            return False
+        rows = access.documents_in(self.by, folder).filter(name_key=name_key(clean_name(told.name)))
+        return rows.filter(sha256=current.sha256, size_bytes=current.size_bytes).exists()
+
+    def _bring(self, told: DocumentTold) -> Document:
+        folder = self._target(told)
+        sizes = [version.size_bytes for version in told.versions]
+        upload = begin_brought(self.key_of(told.key), told.name, sizes, folder, by=self.by)
+        stored: list[BroughtVersion] = []
+        try:
+            for version in told.versions:
+                if (brought := self._store(told, version)) is not None:
+                    stored.append(brought)
+            return self._file(upload, told, folder, stored)
+        except (Unreadable, InvalidName, Refused, UploadRefused, QuotaExceeded, Http404, PermissionDenied) as error:
+            note_for_deletion(version.received.object_key for version in stored)
+            fail_upload(upload, error, by=self.by)
+            raise
+
+    def _target(self, told: DocumentTold) -> Folder | None:
+        if told.folder is not None and told.folder in self.told:
+            folder = self._folder(told.folder)
+            if folder is None or folder.trash_id is None or told.trash is not None:
+                return folder
+            raise Refused(_("its folder lies in the trash now"))
+        if told.trash is not None:
+            return None
+        return ensure_folder_path([*self.into, *told.place], None, by=self.by)
+
+    def _store(self, told: DocumentTold, version: VersionTold) -> BroughtVersion | None:
+        """A version's bytes, stored. Damaged ones of an older version are refused alone."""
+        try:
+            chunks = self._chunks(version)
+            received = store_brought(told.name, chunks, version.size_bytes, version.sha256)
+        except (Unreadable, OtherBytes) as error:
+            self._refuse_version(told, version, error.message)
+            return None
+        return BroughtVersion(received, version.number, version.note, version.created_at, version.is_owners)
+
+    def _refuse_version(self, told: DocumentTold, version: VersionTold, why: str) -> None:
+        if version.number == told.current:
+            raise Unreadable(f"{version.file}: {why}")
+        self.refuse(
+            told.shown,
+            _("version %(number)d (%(file)s): %(why)s; the others came in")
+            % {"number": version.number, "file": version.file, "why": why},
+        )
+
+    def _chunks(self, version: VersionTold) -> Iterator[bytes]:
+        for chunk in chunks_of(self.source, version.file, version.size_bytes):
+            self.done += len(chunk)
+            self.step(self.done, self.part.size_bytes)
+            yield chunk
+
+    def _file(
+        self, upload: Upload, told: DocumentTold, folder: Folder | None, stored: list[BroughtVersion]
+    ) -> Document:
+        topics = []
+        for topic in told.topics:
+            if (found := self._topic(topic, told.shown)) is not None and (found, topic.reason) not in topics:
+                topics.append((found, topic.reason))
+        thrown = self._thrown(told.trash) if told.trash else None
+        if thrown is not None and thrown.kind is EntryKind.FOLDER and folder is not None and folder.trash_id is None:
+            thrown = None  # its folder was restored since: it lies there, as the others do
+        brought = Brought(
+            key=self.key_of(told.key),
+            folder=folder,
+            versions=stored,
+            current=told.current,
+            created_at=told.created_at,
+            updated_at=told.updated_at,
+            is_starred=told.is_starred,
+            topics=topics,
+            thrown=thrown,
+        )
+        return file_brought(upload, brought, by=self.by)
+
+    def _look_at(self, told: DocumentTold) -> int:
+        """Read all bytes of a document and compare them; answers how many would come in."""
+        total = 0
+        for version in told.versions:
+            digest, size = hashlib.sha256(), 0
+            try:
+                for chunk in self._chunks(version):
+                    digest.update(chunk)
+                    size += len(chunk)
+                if (size, digest.hexdigest()) != (version.size_bytes, version.sha256):
+                    raise Unreadable(_("its bytes are not those of its checksum"))
+            except Unreadable as error:
+                self._refuse_version(told, version, error.message)
+            else:
+                total += size
+        return total
+
+    def _skip(self, told: DocumentTold) -> None:
+        self.done += sum(version.size_bytes for version in told.versions)
+        self.step(self.done, self.part.size_bytes)
