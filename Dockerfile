@@ -27,6 +27,7 @@ WORKDIR /app
 COPY --from=packages /venv /venv
 COPY --from=front /front/node_modules/tus-js-client/dist node_modules/tus-js-client/dist
 COPY --from=front /front/node_modules/lucide-static/icons node_modules/lucide-static/icons
+COPY --from=front /front/node_modules/@tesseract.js-data node_modules/@tesseract.js-data
 COPY manage.py ./
 COPY docuvault docuvault
 COPY accounts accounts

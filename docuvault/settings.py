@@ -179,6 +179,20 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000
 # Files reach the vault only through the views that attach their own handler.
 FILE_UPLOAD_HANDLERS = ["docuvault.lib.refuse_files.RefuseFiles"]
 
+# --- Reading: text, OCR, pictures (documents/extraction) -----------------------------------------------------
+
+# Documents read at the same time; 0 reads none here.
+READERS = env.int("DOCUVAULT_READERS", default=2)
+# Languages of OCR, the likeliest first, by the names of their data (eng, deu, …). Empty: no OCR.
+OCR_LANGUAGES = env.list("DOCUVAULT_OCR_LANGUAGES", default=["deu", "eng", "fra", "ita", "spa", "por"])
+TESSDATA_DIR = Path(env.str("DOCUVAULT_TESSDATA", default="") or DATA_DIR / "tessdata")
+READING_MAX_BYTES = env.int("DOCUVAULT_READING_MAX_BYTES", default=256 * 1024**2)
+READING_MAX_PAGES = env.int("DOCUVAULT_READING_MAX_PAGES", default=2_000)
+READING_MAX_OCR_PAGES = env.int("DOCUVAULT_READING_MAX_OCR_PAGES", default=300)
+READING_MAX_PIXELS = env.int("DOCUVAULT_READING_MAX_PIXELS", default=64_000_000)
+READING_SECONDS = env.float("DOCUVAULT_READING_SECONDS", default=50.0)
+READING_MEMORY_BYTES = env.int("DOCUVAULT_READING_MEMORY_BYTES", default=400 * 1024**2)
+
 # --- People -----------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"

@@ -74,6 +74,7 @@ class Verb(models.TextChoices):
     VERSION_NOTED = "version_noted", _("wrote a note on a version of")
     VERSION_PROMOTED = "version_promoted", _("made an older version current of")
     VERSION_DELETED = "version_deleted", _("deleted a version of")
+    READING_ASKED = "reading_asked", _("had read again")
     SHARE_MADE = "share_made", _("shared")
     SHARE_CHANGED = "share_changed", _("changed the sharing of")
     SHARE_WITHDRAWN = "share_withdrawn", _("withdrew the sharing of")

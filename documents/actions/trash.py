@@ -22,12 +22,12 @@ from django.utils.timezone import now
 
 from accounts import quota
 from accounts.actors import Actor
-from documents import jobs
+from documents import jobs, previews
 from documents.actions.documents import fit_names, put_in_place
 from documents.actions.errors import Refused
 from documents.actions.folders import ensure_folder_path, rebase
 from documents.locks import lock_vault
-from documents.models import Document, EntryKind, Folder, PendingDeletion, TrashEntry, Upload, Version
+from documents.models import Document, EntryKind, Folder, PendingDeletion, Picture, TrashEntry, Upload, Version
 from documents.names import InvalidName, free_name, name_key
 from docuvault.lib.failpoints import Failpoint, failpoint
 from sharing import access, audit
@@ -350,6 +350,9 @@ def remove_documents(ids: list[UUID]) -> int:
     versions = list(Version.objects.filter(document__in=ids).values_list("object_key", "size_bytes"))
     PendingDeletion.objects.bulk_create(
         [PendingDeletion(object_key=key) for key, _size in versions], ignore_conflicts=True
+    )
+    previews.forget_objects(
+        list(Picture.objects.filter(version__document__in=ids).values_list("object_key", flat=True))
     )
     Document.objects.filter(pk__in=ids).delete()
     return sum(size for _key, size in versions)

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts import quota
 from accounts.actors import Actor
-from documents import jobs
+from documents import jobs, previews
 from documents.actions.errors import Refused
 from documents.actions.trash import remove_documents, restore
 from documents.locks import lock_vault
@@ -91,7 +91,9 @@ def _remove(document: Document, versions: list[Version], by: Actor) -> None:
     PendingDeletion.objects.bulk_create(
         [PendingDeletion(object_key=version.object_key) for version in versions], ignore_conflicts=True
     )
-    Version.objects.filter(pk__in=[version.pk for version in versions]).delete()
+    keys = [version.pk for version in versions]
+    previews.forget_pictures_of(keys)
+    Version.objects.filter(pk__in=keys).delete()
     quota.free(document.user_id, sum(version.size_bytes for version in versions))
     jobs.enqueue("documents.tasks.purge_objects")
 
@@ -230,6 +232,7 @@ def _drop(document: Document, other: Document, by: Actor) -> None:
         raise access.NotVisible(_("There is nothing here that you can see."))
     version = document.versions.get()
     PendingDeletion.objects.create(object_key=version.object_key)
+    previews.forget_pictures_of([version.pk])
     key, name, owner_id = document.pk, document.name, document.user_id
     document.delete()
     quota.free(owner_id, version.size_bytes)

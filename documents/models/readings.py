@@ -3,6 +3,7 @@
 import uuid
 from typing import ClassVar
 
+from django.conf import settings
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models.functions import Now
@@ -29,10 +30,15 @@ class Reading(models.Model):
 
     `attempts` is counted and committed before the work. `reason` is a word of a closed list for the
     states that need one; `reader` is the number of the reader that read it last, so that what an
-    older one has read can be found. `written_at` and `title` are what the file says of itself.
+    older one has read can be found. `beat_at` is renewed while it is being read, so one that a dead
+    process left is seen. `written_at` and `title` are what the file says of itself.
     """
 
     version = models.OneToOneField(Version, on_delete=models.CASCADE, primary_key=True, related_name="reading")
+    # Whose vault it is in, said again here: owners take turns.
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
+    # 0: newly added, or asked for by a person; 1: read again by the operator, after all of those.
+    rank = models.PositiveSmallIntegerField(default=0, db_default=0)
     state = models.CharField(
         max_length=16, choices=ReadingState, default=ReadingState.WAITING, db_default=ReadingState.WAITING
     )
@@ -49,6 +55,7 @@ class Reading(models.Model):
     written_at = models.DateTimeField(null=True, blank=True)
     queued_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)
+    beat_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -60,8 +67,11 @@ class Reading(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(
-                fields=["queued_at"], condition=models.Q(state__in=["waiting", "reading"]), name="ix_readings_waiting"
+                fields=["rank", "owner", "queued_at"], condition=models.Q(state="waiting"), name="ix_readings_queue"
             ),
+            models.Index(fields=["beat_at"], condition=models.Q(state="reading"), name="ix_readings_under_way"),
+            # When an owner last had a turn.
+            models.Index(fields=["owner", "-started_at"], name="ix_readings_turns"),
             models.Index(fields=["state", "reason"], name="ix_readings_state"),
         ]
 
@@ -78,7 +88,8 @@ class Page(models.Model):
     """The text of one page, from 1. Kinds without pages have one.
 
     `width` and `height` are those of the upright page, in the unit of `words`: a compressed list of
-    [left, top, right, bottom, text] in reading order, empty where the words have no places.
+    [left, top, right, bottom, text] in reading order, empty where the words have no places. `turn`:
+    by how many degrees, clockwise, the page of the file is turned to stand upright.
     """
 
     reading = models.ForeignKey(Reading, on_delete=models.CASCADE, related_name="pages", db_index=False)
@@ -87,6 +98,7 @@ class Page(models.Model):
     source = models.CharField(max_length=8, choices=PageSource, default=PageSource.TEXT, db_default=PageSource.TEXT)
     width = models.FloatField(null=True, blank=True)
     height = models.FloatField(null=True, blank=True)
+    turn = models.FloatField(default=0, db_default=0)
     words = models.BinaryField(null=True, blank=True)
 
     class Meta:

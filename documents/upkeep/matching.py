@@ -23,6 +23,7 @@ VERSIONS = """
 """
 NAMED = """
     SELECT object_key FROM versions WHERE object_key = ANY(%(keys)s)
+    UNION ALL SELECT object_key FROM pictures WHERE object_key = ANY(%(keys)s)
     UNION ALL SELECT object_key FROM upload_pieces WHERE object_key = ANY(%(keys)s)
     UNION ALL SELECT object_key FROM uploads
         WHERE object_key = ANY(%(keys)s) AND state IN ('receiving', 'finishing')

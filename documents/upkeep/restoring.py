@@ -79,6 +79,8 @@ HOLD_STILL = """
 INSERT INTO vault_identity (id, instance, restored_at, is_held) VALUES (1, gen_random_uuid(), now(), true)
     ON CONFLICT (id) DO UPDATE SET instance = gen_random_uuid(), restored_at = now(), is_held = true;
 DELETE FROM upload_pieces;
+DELETE FROM pictures;
+UPDATE readings SET state = 'waiting', started_at = NULL WHERE state = 'reading';
 UPDATE uploads SET state = 'failed', failure = '{dropped}', reserved_bytes = 0, object_key = '', updated_at = now()
     WHERE state IN ('receiving', 'finishing');
 UPDATE quotas SET reserved_bytes = 0;

@@ -71,6 +71,7 @@ def documents_beside_their_version() -> Iterator[tuple[str, UUID]]:
 SHARED_KEYS = """
     SELECT object_key, count(*) FROM (
         SELECT object_key FROM versions
+        UNION ALL SELECT object_key FROM pictures
         UNION ALL SELECT object_key FROM upload_pieces
         UNION ALL SELECT object_key FROM uploads WHERE object_key <> '' AND state IN ('receiving', 'finishing')
     ) named GROUP BY 1 HAVING count(*) > 1

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts import quota
 from accounts.actors import Actor
 from documents import jobs
+from documents.actions.reading import ask_to_read
 from documents.locks import lock_names, lock_vault
 from documents.models import (
     LIVE_UPLOAD_STATES,
@@ -158,6 +159,7 @@ def add_version(document: Document, upload: Upload, received: Received, by: Acto
         created_by=by.user,
     )
     make_current(document, version)
+    ask_to_read(version)
     audit.record(
         audit.Verb.VERSION_ADDED,
         by=by,
@@ -235,6 +237,7 @@ def insert_document(
         declared_type=upload.declared_type,
         created_by=by.user,
     )
+    ask_to_read(document.current_version)
     return document
 
 

@@ -49,6 +49,8 @@ FILE = """
                               created_by_id)
         SELECT %(version)s, id, 1, %(key)s, %(size)s, %(sha256)s, %(type)s, %(declared_type)s, %(actor)s
         FROM document
+    ), reading AS (
+        INSERT INTO readings (version_id, owner_id) SELECT %(version)s, %(owner)s FROM document
     )
     INSERT INTO uploads (id, user_id, actor_id, folder_id, to_root, name, declared_type, declared_bytes,
                          received_bytes, object_key, state, document_id, updated_at, expires_at)

@@ -48,6 +48,9 @@ class Failpoint(StrEnum):
     JOB_CLAIMED = "job.claimed"
     JOB_WORKED = "job.worked"  # done, and not yet written down
     JOB_ENDED = "job.ended"
+    READING_CLAIMED = "reading.claimed"  # counted as a try, nothing read
+    READING_WORKED = "reading.worked"  # all is read, and not yet written down
+    READING_ENDING = "reading.ending"
     BACKUP_DUMPED = "backup.dumped"
     BACKUP_OBJECT_COPIED = "backup.object_copied"
     BACKUP_ENDING = "backup.ending"  # all is copied, the manifest is not written

@@ -18,6 +18,7 @@ from docuvault.stack.configuration import (
 from docuvault.stack.objectstore import BUCKET, ObjectStoreServer
 from docuvault.stack.postgres import Postgres
 from docuvault.stack.process import StackError
+from docuvault.stack.reader import Reader
 from docuvault.stack.record import Record
 from docuvault.stack.supervisor import Stopping, Supervisor, say
 from docuvault.stack.web import Web
@@ -128,7 +129,7 @@ def run(environ: Mapping[str, str]) -> int:
             news = vault.prepare(supervisor)
             environment = vault.running_environment()
             web = Web(configuration, environment)
-            supervisor.start(Worker(environment), web)
+            supervisor.start(Worker(environment), Reader(environment), web)
             supervisor.wait_ready(web)
             _announce(configuration, news)
             supervisor.watch()

@@ -74,7 +74,7 @@ def test_every_image_is_pinned_and_every_lasting_service_has_a_health_check() ->
         is_lasting = service.get("restart") != "no"
         checks_itself = service.get("healthcheck") or service["image"] == "docuvault"
         assert not is_lasting or checks_itself, name
-    assert set(services) == {"database", "store", "bucket", "migrate", "web", "worker", "mail"}
+    assert set(services) == {"database", "store", "bucket", "migrate", "web", "worker", "reader", "mail"}
 
 
 def test_only_the_migration_gets_the_migration_role() -> None:
