@@ -19,6 +19,7 @@ from zipstream import ZIP_STORED, ZipStream
 from accounts.actors import Actor
 from documents.models import Document, Folder, Version, VersionFlaw
 from documents.names import free_name, name_key
+from documents.sniffing import HEAD_BYTES, sniff
 from documents.storage import ObjectMissing, StoreError, StoreUnavailable, store
 from documents.upkeep.soundness import note_flaw
 from docuvault.lib.connections import let_go_of_database
@@ -27,6 +28,11 @@ from sharing.access import Level
 
 RANGE = re.compile(r"^bytes=(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))$")
 SANDBOX = "sandbox; default-src 'none'"
+GUARD = {
+    "Cache-Control": "private, no-store, no-transform",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": SANDBOX,
+}
 MANIFEST = "SHA256SUMS.txt"
 # Types whose bytes a browser draws and never runs; only these keep their own type on the way out.
 HARMLESS_TYPES = frozenset(
@@ -105,12 +111,19 @@ class ContentFlawed(Exception):
 
 
 def stream_document(
-    request: HttpRequest, document: Document, version: Version | None = None, *, by: Actor, takes_damaged: bool = False
+    request: HttpRequest,
+    document: Document,
+    version: Version | None = None,
+    *,
+    by: Actor,
+    takes_damaged: bool = False,
+    verb: audit.Verb = audit.Verb.DOCUMENT_DOWNLOADED,
 ) -> HttpResponseBase:
     """Answer with the bytes of a version (the current one): 200, 206, 304 or 416.
 
     The caller has fetched the document through access. `takes_damaged`: whoever asks knows that the bytes
-    are not those that were stored. Raises ContentFlawed or StoreUnavailable before the answer begins.
+    are not those that were stored. `verb`: what the trail is told, once per ten minutes. Raises ContentFlawed
+    or StoreUnavailable before the answer begins.
     """
     version = version or document.current_version
     if version is None:
@@ -135,7 +148,7 @@ def stream_document(
         response: HttpResponseBase = HttpResponse(status=206 if wanted else 200)
     else:
         chunks = _opened(version, part)
-        audit.record_reading(audit.Verb.DOCUMENT_DOWNLOADED, version, by=by)
+        audit.record_reading(verb, version, by=by)
         let_go_of_database()
         response = StreamingHttpResponse(chunks, status=206 if wanted else 200)
     _dressed(response, document, version, etag)
@@ -143,6 +156,28 @@ def stream_document(
     if wanted:
         response.headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{version.size_bytes}"
     return response
+
+
+def send_enclosure(version: Version, name: str, data: bytes, *, by: Actor) -> HttpResponse:
+    """One file that lies within a version, such as a mail's attachment: as guarded as the version itself."""
+    audit.record_reading(audit.Verb.DOCUMENT_DOWNLOADED, version, by=by)
+    response = HttpResponse(data, content_type=sent_type(sniff(data[:HEAD_BYTES], name)))
+    for header, value in GUARD.items():
+        response.headers[header] = value
+    response.headers["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    return response
+
+
+def read_beginning(version: Version, limit_bytes: int) -> bytes:
+    """The first bytes of a version, for a page that shows them as text. What opens the page tells of it.
+
+    Raises ContentFlawed or StoreUnavailable.
+    """
+    if version.flaw:
+        raise ContentFlawed(version.document, version, version.flaw)
+    if not version.size_bytes:
+        return b""
+    return b"".join(_opened(version, Range(0, min(version.size_bytes, limit_bytes))))
 
 
 def _opened(version: Version, part: Range) -> Iterator[bytes]:
@@ -173,9 +208,7 @@ def _dressed(response: HttpResponseBase, document: Document, version: Version, e
             "Content-Disposition": content_disposition_header(True, document.name) or "attachment",
             "ETag": etag,
             "Accept-Ranges": "bytes",
-            "Cache-Control": "private, no-store, no-transform",
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": SANDBOX,
+            **GUARD,
         }
     ).items():
         response.headers[header] = value

@@ -14,6 +14,7 @@ from documents.views import (
     trash,
     uploads,
     versions,
+    viewer,
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -32,11 +33,22 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("documents/<uuid:document_id>/trash/", documents.trash_document, name="trash_document"),
     path("documents/<uuid:document_id>/topics/", documents.document_topics, name="document_topics"),
     path("documents/<uuid:document_id>/star/", documents.star_document, name="star_document"),
+    path("documents/<uuid:document_id>/content/", viewer.document_content, name="document_content"),
+    path(
+        "documents/<uuid:document_id>/attachments/<int:number>/",
+        viewer.document_enclosure,
+        name="document_enclosure",
+    ),
     path("documents/<uuid:document_id>/download/", downloads.download_document, name="download_document"),
     path(
         "documents/<uuid:document_id>/versions/<uuid:version_id>/download/",
         versions.download_version,
         name="download_version",
+    ),
+    path(
+        "documents/<uuid:document_id>/versions/<uuid:version_id>/content/",
+        viewer.version_content,
+        name="version_content",
     ),
     path("documents/<uuid:document_id>/versions/<uuid:version_id>/note/", versions.note_version, name="note_version"),
     path(

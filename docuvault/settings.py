@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from docuvault.lib import failpoints
 from docuvault.lib.env import data_directory, is_under_test, master_keys, read_environment, secret_key
+from docuvault.lib.worker_policy import add_headers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = data_directory(BASE_DIR)
@@ -315,12 +316,18 @@ NODE_MODULES = BASE_DIR / "node_modules"
 STATICFILES_DIRS: list[Any] = [BASE_DIR / "static"]
 if (NODE_MODULES / "tus-js-client" / "dist").is_dir():
     STATICFILES_DIRS.append(("vendor/tus", NODE_MODULES / "tus-js-client" / "dist"))
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "docuvault.lib.static_files.PackageFiles",
+]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "docuvault.lib.static_files.HashedStaticFiles"},
 }
 WHITENOISE_MIMETYPES = {".mjs": "text/javascript", ".wasm": "application/wasm"}
 WHITENOISE_INDEX_FILE = False
+WHITENOISE_ADD_HEADERS_FUNCTION = add_headers
 
 # --- Mail -----------------------------------------------------------------------------------------------------
 

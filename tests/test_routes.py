@@ -34,6 +34,7 @@ from sharing.models import Share
 TABLE = Path(__file__).with_name("routes.txt")
 PEOPLE = ("anonymous", "stranger", "reader", "owner", "admin")
 CANARY = "DVCANARY"
+LETTER = b"Content-Disposition: attachment; filename=bill.txt\n\npaper"
 ClientFor = Callable[[User], Client]
 
 
@@ -61,9 +62,10 @@ def world(alice: User, bob: User, charlie: User, admin_person: User, client_for:
     shared = Share.objects.create(
         folder=folder, recipient=bob, shared_by=alice, level=Level.VIEW, message=f"{CANARY}-message"
     )
-    document = put(f"{CANARY}-document.txt", folder, by)
+    # An e-mail that is nothing but its attachment, so that there is one of everything.
+    document = store_stream(f"{CANARY}-document.eml", iter([LETTER]), folder, size_bound=len(LETTER), by=by)
     older = document.versions.get()
-    store_stream(document.name, iter([b"again"]), None, size_bound=5, by=by, replaces=document)
+    store_stream(document.name, iter([LETTER, b"s"]), None, size_bound=99, by=by, replaces=document)
     document.refresh_from_db()
     # Admins see every group by right.
     group = Group.objects.create(name="Household", name_key="household")
@@ -97,6 +99,7 @@ def world(alice: User, bob: User, charlie: User, admin_person: User, client_for:
         "ticket": "forged",
         "token": "unknown",
         "key": "unknown",
+        "number": "0",
         "uidb36": "0",
         "object_id": str(alice.pk),
         "content_type_id": "1",

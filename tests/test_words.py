@@ -99,7 +99,7 @@ def zoe(db: None) -> User:
 
 
 def put(name: str, by: Actor, folder: Any = None) -> Any:
-    return store_stream(name, iter([b"paper"]), folder, size_bound=5, by=by)
+    return store_stream(name, iter([b"zzpap"]), folder, size_bound=5, by=by)
 
 
 def test_the_marks_find_a_sentence_that_escaped() -> None:

@@ -19,6 +19,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from documents.names import shown_name, split_name
+from documents.viewing.neighbours import PARAMETER, Origin
 from docuvault.lib import icons
 
 register = template.Library()
@@ -188,6 +189,21 @@ def meter(*parts: Any) -> SafeString:
         )
         offset += width
     return SafeString("".join(rects))
+
+
+@register.simple_tag(takes_context=True)
+def way_in(context: dict[str, Any]) -> str:
+    """What a link to a document carries of the list it stands in, so that its page has a next and a previous one."""
+    place, sort, topic = context.get("place"), context.get("sort", "name"), context.get("topic")
+    origin = None
+    if place in {"recent", "starred"}:
+        origin = Origin(place, sort)
+    elif place == "topics" and topic is not None:
+        origin = Origin("topic", sort, topic.pk)
+    elif place == "files" and "page" in context:
+        filtered = context.get("filter_topic")
+        origin = Origin("folder", sort, filtered.pk if filtered else None)
+    return f"?{PARAMETER}={origin}" if origin else ""
 
 
 @register.simple_tag(takes_context=True)

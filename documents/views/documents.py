@@ -17,10 +17,12 @@ from documents.actions.documents import unstar_document as unstar
 from documents.actions.errors import Refused
 from documents.actions.topics import tag_documents, untag_documents
 from documents.actions.trash import trash_document as throw_away
+from documents.actions.versions import fetch_version
 from documents.forms import NameForm
 from documents.models import Document, DocumentTopic, Star
 from documents.views.asked import uuid_or_none, uuids
 from documents.views.files import places_to_pick
+from documents.views.viewer import steps_of, viewer_of
 from docuvault.lib.htmx import back_to, done, is_fragment, show
 from sharing import access, audit
 from sharing.access import Level
@@ -38,7 +40,8 @@ SHARE_RELATED = ("document", "folder", "recipient", "group", "shared_by")
 def document(request: PersonRequest, document_id: UUID) -> HttpResponse:
     """What it is, where it is filed and why, who can see it, what happened to it."""
     item = access.fetch_document(request.actor, document_id)
-    version = item.current_version
+    asked = uuid_or_none(request.GET.get("version"))
+    version = fetch_version(request.actor, document_id, asked) if asked else item.current_version
     is_pane = bool(request.GET.get("pane")) and is_fragment(request)
     if version is not None and not is_pane:
         version.document = item
@@ -72,6 +75,8 @@ def document(request: PersonRequest, document_id: UUID) -> HttpResponse:
         rows = access.shares_on(request.actor, item).select_related(*SHARE_RELATED)
         context["shares"] = shown_shares(list(rows.order_by("created_at", "pk")[:SHARES_SHOWN]), request.actor)
         context["shown_above"] = {crumb.pk for crumb in access.visible_ancestors(request.actor, item.folder)}
+    context["shown"] = viewer_of(request, item, version)
+    context["steps"] = steps_of(request, item)
     return show(request, "documents/document.html", context)
 
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from accounts.middleware import PersonRequest
 from documents.downloads import ContentFlawed, stream_document
 from documents.models import Document, Version
-from sharing import access
+from sharing import access, audit
 
 GONE = 410
 
@@ -22,14 +22,20 @@ def download_document(request: PersonRequest, document_id: UUID) -> HttpResponse
     return bytes_or_why_not(request, document)
 
 
-def bytes_or_why_not(request: PersonRequest, document: Document, version: Version | None = None) -> HttpResponseBase:
-    """The bytes; 410 with an explanation where they are missing or damaged.
+def bytes_or_why_not(
+    request: PersonRequest,
+    document: Document,
+    version: Version | None = None,
+    *,
+    verb: audit.Verb = audit.Verb.DOCUMENT_DOWNLOADED,
+) -> HttpResponseBase:
+    """The bytes; 410 with an explanation where they are missing or damaged. `verb` is what the trail is told.
 
     `?damaged=yes` gives damaged bytes as they are, to somebody who has read the warning.
     """
     takes_damaged = request.GET.get("damaged") == "yes"
     try:
-        return stream_document(request, document, version, by=request.actor, takes_damaged=takes_damaged)
+        return stream_document(request, document, version, by=request.actor, takes_damaged=takes_damaged, verb=verb)
     except ContentFlawed as error:
         if "text/html" in request.headers.get("Accept", ""):
             context = {"item": document, "version": error.version, "flaw": error.flaw, "address": request.path}

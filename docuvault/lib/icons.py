@@ -15,11 +15,11 @@ NAMES = (
     "eye-off", "file",
     "file-archive", "file-code", "file-image", "file-plus", "file-spreadsheet", "file-text", "files", "folder",
     "folder-input", "folder-open", "folder-plus", "folder-up", "hard-drive", "history", "house", "image", "info",
-    "key-round", "layout-grid", "life-buoy", "link", "list", "lock", "log-in", "log-out", "mail", "menu",
-    "message-square", "minus", "move", "pause",
-    "pencil", "play", "plus", "presentation", "refresh-cw", "rotate-ccw", "search", "settings", "shield-check",
+    "key-round", "layout-grid", "life-buoy", "link", "list", "lock", "log-in", "log-out", "mail", "maximize", "menu",
+    "message-square", "minus", "move", "panel-left", "paperclip", "pause", "pencil", "play", "plus", "presentation",
+    "printer", "refresh-cw", "rotate-ccw", "rotate-cw", "search", "settings", "shield-check",
     "share-2", "smartphone", "star", "tag", "tags", "trash-2", "triangle-alert", "undo-2", "upload", "user",
-    "user-plus", "users", "vault", "x",
+    "user-plus", "users", "vault", "wrap-text", "x",
 )  # fmt: skip
 _INNER = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
 

@@ -5,6 +5,7 @@ import "./keys.js";
 import "./menus.js";
 import "./search.js";
 import "./selection.js";
+import "./viewer/start.js";
 import { tellServerTimeZone } from "./frame.js";
 import { startUploads } from "./upload.js";
 

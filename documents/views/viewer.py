@@ -1,0 +1,317 @@
+"""What of a document's content its page shows: the way, the part, the marks; and the bytes that viewers read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.db.models import Q
+from django.http import HttpResponseBase
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from accounts.middleware import PersonRequest
+from documents.actions.versions import fetch_version
+from documents.downloads import ContentFlawed, read_beginning, send_enclosure
+from documents.models import Document, Page, Reading, ReadingState, Version
+from documents.names import InvalidName, clean_name
+from documents.storage import StoreUnavailable
+from documents.viewing import neighbours as beside
+from documents.viewing.decoding import decode, presentable
+from documents.viewing.letters import enclosure_of, letter_of
+from documents.viewing.markdown import markdown_html
+from documents.viewing.marks import marked, terms_of
+from documents.viewing.parts import Line, indented, lines_of, part_of
+from documents.viewing.tables import Row, table_of
+from documents.viewing.ways import LETTER_LIMIT, LETTERS, MARKDOWN_LIMIT, TEXT_LIMIT, Way, Why, way_of
+from documents.views.asked import uuid_or_none
+from documents.views.downloads import bytes_or_why_not
+from sharing import access, audit
+
+PAGE_LIMIT = 1_000_000
+HIT_PAGES = 500
+SCAN_PAGES = 60
+SHEET_WIDTH = 800
+JSON_LINE = 400  # longer lines than this on average are spread over several
+# What else than its own way a document can be shown as.
+TEXT_TOO = {Way.MARKDOWN, Way.TABLE, Way.LETTER}
+Shown = dict[str, Any]
+
+
+@require_safe
+def document_content(request: PersonRequest, document_id: UUID) -> HttpResponseBase:
+    """The current version's bytes for the viewer, with ranges. Told as a view, not as a download."""
+    document = access.fetch_document(request.actor, document_id)
+    return bytes_or_why_not(request, document, verb=audit.Verb.DOCUMENT_VIEWED)
+
+
+@require_safe
+def version_content(request: PersonRequest, document_id: UUID, version_id: UUID) -> HttpResponseBase:
+    """The bytes of one version for the viewer."""
+    version = fetch_version(request.actor, document_id, version_id)
+    return bytes_or_why_not(request, version.document, version, verb=audit.Verb.DOCUMENT_VIEWED)
+
+
+@require_safe
+def document_enclosure(request: PersonRequest, document_id: UUID, number: int) -> HttpResponseBase:
+    """One attachment of an e-mail, or of an older version of it."""
+    item = access.fetch_document(request.actor, document_id)
+    asked = uuid_or_none(request.GET.get("version"))
+    version = fetch_version(request.actor, document_id, asked) if asked else item.current_version
+    if version is None or version.content_type not in LETTERS:
+        raise access.NotVisible
+    version.document = item
+    try:
+        found = enclosure_of(read_beginning(version, LETTER_LIMIT), number)
+    except ContentFlawed:
+        return bytes_or_why_not(request, item, version)
+    if found is None:
+        raise access.NotVisible
+    name, data = found
+    try:
+        name = clean_name(name.replace("\\", "/").rpartition("/")[2])
+    except InvalidName:
+        name = _("attachment")
+    return send_enclosure(version, name, data, by=request.actor)
+
+
+def viewer_of(request: PersonRequest, item: Document, version: Version | None) -> Shown:
+    """The context of `_viewer.html`. What cannot be shown is a state of the viewer, never an error of the page."""
+    words = request.GET.get("q", "").replace("\x00", "").strip()[:200]
+    shown: Shown = {
+        "way": Way.NONE,
+        "words": words,
+        "terms": terms_of(words),
+        "page": _number(request.GET.get("page")),
+        "keeps": _kept(request),
+        "is_older": version is not None and version.pk != item.current_version_id,
+    }
+    if version is None:
+        return shown | {"why": Why.EMPTY}
+    version.document = item
+    reading = Reading.objects.filter(version=version).first()
+    way, why = way_of(version, reading, with_pictures=gives_pictures())
+    asked = request.GET.get("as", "")
+    has_text = reading is not None and reading.state == ReadingState.READY
+    if asked == "text" and (way in TEXT_TOO or (way in {Way.PDF, Way.SCAN} and has_text)):
+        way = Way.TEXT if way in TEXT_TOO else Way.PAGES
+    elif asked == "original" and way == Way.SCAN and version.content_type == "application/pdf":
+        way = Way.PDF
+    shown |= {"way": way, "why": why, "reading": reading, "is_text_asked": asked == "text", "has_text": has_text}
+    try:
+        return shown | WAYS.get(way, _nothing)(version, shown)
+    except ContentFlawed as error:
+        return shown | {"way": Way.NONE, "why": Why(error.flaw)}
+    except StoreUnavailable:
+        return shown | {"way": Way.NONE, "why": Why.AWAY}
+
+
+def steps_of(request: PersonRequest, item: Document) -> Shown:
+    """The documents before and after in the list one came from, and the address that keeps the list."""
+    origin = beside.origin_of(request.GET.get(beside.PARAMETER, ""))
+    if origin is None:
+        return {}
+    before, after = beside.neighbours(item, origin, by=request.actor)
+    return {"before": before, "after": after, "way_in": "?" + urlencode({beside.PARAMETER: str(origin)})}
+
+
+# --- Each way ---------------------------------------------------------------------------------------------
+
+
+def _nothing(version: Version, shown: Shown) -> Shown:
+    return {}
+
+
+def _pdf(version: Version, shown: Shown) -> Shown:
+    """pdf.js reads the bytes itself; beside them what a browser without scripts shows: the text of one page."""
+    context: Shown = {"content": content_address(version), "hit_pages": _pages_with(shown)}
+    if shown["has_text"]:
+        context |= _page_text(shown)
+    return context
+
+
+def _picture(version: Version, shown: Shown) -> Shown:
+    return {"content": content_address(version)}
+
+
+def _scan(version: Version, shown: Shown) -> Shown:
+    """The page pictures, some dozens around the page asked for, each with the words that were recognised on it."""
+    count = shown["reading"].page_count or 1
+    first = max(1, min((shown["page"] or 1) - SCAN_PAGES // 3, count - SCAN_PAGES + 1))
+    numbers = range(first, min(count, first + SCAN_PAGES - 1) + 1)
+    sizes = {page.number: page for page in Page.objects.filter(reading=shown["reading"], number__in=numbers)}
+    sheets = [
+        Sheet(
+            number,
+            page_address("page_picture", version, number),
+            page_address("page_words", version, number) if shown["has_text"] else "",
+            *room_of(sizes.get(number)),
+        )
+        for number in numbers
+    ]
+    return {"sheets": sheets, "page_count": count, "hit_pages": _pages_with(shown)}
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One page picture: where it is, where its words are, and the room to keep for it."""
+
+    number: int
+    picture: str
+    words: str
+    width: int
+    height: int
+
+
+def room_of(page: Page | None) -> tuple[int, int]:
+    """The size of a page on the screen at 100 %: as wide as a letter, as high as its own shape makes it."""
+    if page is None or not page.width or not page.height:
+        return SHEET_WIDTH, SHEET_WIDTH * 1414 // 1000
+    return SHEET_WIDTH, max(1, min(20 * SHEET_WIDTH, round(SHEET_WIDTH * page.height / page.width)))
+
+
+def _text(version: Version, shown: Shown) -> Shown:
+    data = read_beginning(version, TEXT_LIMIT)
+    text = presentable(decode(data))
+    if version.content_type == "application/json" and not shown["is_text_asked"]:
+        text = indented(text) if len(text) > JSON_LINE * (1 + text.count("\n")) or "\n" not in text else text
+    return _lines(text, shown) | {"is_cut": version.size_bytes > len(data), "is_numbered": True}
+
+
+def _lines(text: str, shown: Shown) -> Shown:
+    part = part_of(lines_of(text), shown["terms"], shown["page"], say=_said)
+    rows = [(line.number, marked(line.text, shown["terms"])) for line in part.rows]
+    return {"part": part, "rows": rows}
+
+
+def _said(line: Line) -> str:
+    return line.text
+
+
+def _markdown(version: Version, shown: Shown) -> Shown:
+    if version.size_bytes > MARKDOWN_LIMIT:
+        return {"way": Way.TEXT} | _text(version, shown)
+    text = presentable(decode(read_beginning(version, MARKDOWN_LIMIT)))
+    return {"html": markdown_html(text, shown["terms"]), "other": "text"}
+
+
+def _table(version: Version, shown: Shown) -> Shown:
+    data = read_beginning(version, TEXT_LIMIT)
+    table = table_of(presentable(decode(data)), shown["terms"], shown["page"])
+    terms = shown["terms"]
+
+    def cells(row: Row) -> list[str]:
+        return [marked(cell, terms) for cell in row.cells]
+
+    rows = [(row.number, cells(row), row.left_out) for row in table.part.rows]
+    width = max([len(table.head), *(len(row.cells) for row in table.part.rows)], default=0)
+    return {
+        "part": table.part,
+        "head": [*table.head, *[""] * (width - len(table.head))] if table.head else [],
+        "columns": range(1, width + 1),
+        "rows": rows,
+        "is_cut": table.is_cut or version.size_bytes > len(data),
+        "other": "text",
+    }
+
+
+def _letter(version: Version, shown: Shown) -> Shown:
+    data = read_beginning(version, LETTER_LIMIT)
+    letter = letter_of(data)
+    terms = shown["terms"]
+    return {
+        "letter": letter,
+        "subject": marked(letter.subject, terms),
+        "headers": [(name, marked(text, terms)) for name, text in letter.headers],
+        "is_cut": version.size_bytes > len(data),
+        "other": "text",
+    } | _lines(letter.body, shown)
+
+
+def _pages(version: Version, shown: Shown) -> Shown:
+    return _page_text(shown) | {"hit_pages": _pages_with(shown)}
+
+
+WAYS: dict[Way, Callable[[Version, Shown], Shown]] = {
+    Way.PDF: _pdf,
+    Way.PICTURE: _picture,
+    Way.SCAN: _scan,
+    Way.TEXT: _text,
+    Way.MARKDOWN: _markdown,
+    Way.TABLE: _table,
+    Way.LETTER: _letter,
+    Way.PAGES: _pages,
+}
+
+
+# --- What was read of it ----------------------------------------------------------------------------------
+
+
+def _page_text(shown: Shown) -> Shown:
+    """The text of the page asked for, or of the first that has one of the words, and the way to the others."""
+    pages = Page.objects.filter(reading=shown["reading"])
+    with_hits = _pages_with(shown)
+    number = shown["page"] or (with_hits or [1])[0]
+    page = pages.filter(number__gte=number).order_by("number").first() or pages.order_by("-number").first()
+    if page is None:
+        return {"page_text": None}
+    lines = lines_of(presentable(page.text[:PAGE_LIMIT]))[:5000]
+    before = pages.filter(number__lt=page.number).order_by("-number").values_list("number", flat=True).first()
+    after = pages.filter(number__gt=page.number).order_by("number").values_list("number", flat=True).first()
+    return {
+        "page_text": page,
+        "page_before": before,
+        "page_after": after,
+        "page_hit_before": max((n for n in with_hits if n < page.number), default=None),
+        "page_hit_after": min((n for n in with_hits if n > page.number), default=None),
+        "rows": [(line.number, marked(line.text, shown["terms"])) for line in lines],
+    }
+
+
+def _pages_with(shown: Shown) -> list[int]:
+    """The pages that hold one of the words, as far as they were read."""
+    if not shown["terms"] or not shown["has_text"]:
+        return []
+    any_of = Q()
+    for term in shown["terms"]:
+        any_of |= Q(text__icontains=term)
+    rows = Page.objects.filter(any_of, reading=shown["reading"])
+    return list(rows.order_by("number").values_list("number", flat=True)[:HIT_PAGES])
+
+
+# --- Addresses --------------------------------------------------------------------------------------------
+
+
+def content_address(version: Version) -> str:
+    """Where the viewer reads the bytes: by ids alone."""
+    if version.pk == version.document.current_version_id:
+        return reverse("document_content", args=[version.document_id])
+    return reverse("version_content", args=[version.document_id, version.pk])
+
+
+@cache
+def gives_pictures() -> bool:
+    """Whether this vault gives pictures of pages away."""
+    try:
+        reverse("page_picture", args=[UUID(int=0), 1])
+    except NoReverseMatch:
+        return False
+    return True
+
+
+def page_address(name: str, version: Version, number: int) -> str:
+    """Where the picture or the words of one page are; those of an older version are asked for by its id."""
+    older = "" if version.pk == version.document.current_version_id else f"?version={version.pk}"
+    return reverse(name, args=[version.document_id, number]) + older
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdecimal() and 0 < len(text) < 7 and int(text) else None
+
+
+def _kept(request: PersonRequest) -> list[tuple[str, str]]:
+    """What the find form hands on of the address."""
+    return [(key, request.GET[key]) for key in ("in", "as", "version") if request.GET.get(key)]

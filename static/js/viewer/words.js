@@ -1,0 +1,46 @@
+// Text, tables and letters come marked from the server; here is the way from mark to mark, and on to the next part.
+
+export function open(root) {
+  const stop = new AbortController();
+  const marks = [...root.querySelectorAll("[data-stage] mark")];
+  const told = root.querySelector("[data-find-told]");
+  let at = -1;
+
+  function go(direction) {
+    const next = at + direction;
+    if (next < 0 || next >= marks.length) {
+      const link = root.querySelector(direction > 0 ? "[data-hit-after]" : "[data-hit-before]");
+      if (link) { link.click(); return; }
+    }
+    if (!marks.length) return;
+    marks[at]?.classList.remove("is-current");
+    at = (next + marks.length) % marks.length;
+    marks[at].classList.add("is-current");
+    marks[at].scrollIntoView({ block: "center", inline: "nearest" });
+    if (told) told.textContent = interpolate(gettext("%(at)s of %(all)s here"), { at: at + 1, all: marks.length }, true);
+  }
+
+  root.querySelectorAll("[data-tool=hit-before], [data-tool=hit-after]").forEach((button) => {
+    button.disabled = !marks.length && !root.querySelector("[data-hit-before], [data-hit-after]");
+  });
+  root.addEventListener("click", (event) => {
+    const name = event.target.closest("button[data-tool]")?.dataset.tool;
+    if (name === "hit-after") go(1);
+    if (name === "hit-before") go(-1);
+    if (name === "print") view.print();
+    if (name === "large") {
+      if (document.fullscreenElement) document.exitFullscreen();
+      else root.requestFullscreen?.();
+    }
+  }, { signal: stop.signal });
+  const view = {
+    print() {
+      document.documentElement.classList.add("prints-viewer");
+      window.print();
+      document.documentElement.classList.remove("prints-viewer");
+    },
+    close() { stop.abort(); },
+  };
+  if (marks.length) go(root.dataset.from === "end" ? 0 : 1);
+  return view;
+}
