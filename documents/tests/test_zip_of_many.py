@@ -67,7 +67,7 @@ def test_a48_a_folder_leaves_whole_with_names_that_meet_nowhere(
     trash_document(put("thrown away.txt", shared, alice_actor), by=alice_actor)
     put("hers alone.txt", None, alice_actor)
     for item in ({"folder": shared}, {"document": chosen[0]}, {"document": chosen[1]}):
-        Share.objects.create(recipient=bob, shared_by=alice, level=ShareLevel.VIEW, **item)  # type: ignore[misc]
+        Share.objects.create(recipient=bob, shared_by=alice, level=ShareLevel.VIEW, **item)
     answer = zip_documents(chosen, [Folder.objects.get(pk=shared.pk)], "x.zip", by=bob_actor)
     path = tmp_path / "x.zip"
     with path.open("wb") as file:
