@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db.models import Model, Prefetch, Q, QuerySet
 
 from accounts.actors import Actor
-from documents.models import Document, DocumentTopic, Star
+from documents.models import Document, DocumentTopic, Picture, PictureKind, Reading, ReadingState, Star
 from sharing import access
 
 Row = TypeVar("Row", bound=Model)
@@ -112,7 +112,9 @@ def with_topics(rows: QuerySet[Document], actor: Actor) -> QuerySet[Document]:
 def mark_for(rows: list[Document], actor: Actor) -> None:
     """Say of each row whether the actor has starred it, and whether its folder is none of his business.
 
-    (`is_starred`, `hides_folder`.) A document shared by itself does not tell where its owner keeps it.
+    Also whether it has a picture, and how its reading stands while it is not read. (`is_starred`,
+    `hides_folder`, `has_thumbnail`, `reading_state`.) A document shared by itself does not tell where
+    its owner keeps it.
     """
     starred = set(
         Star.objects.filter(user=actor.user, document__in=[row.pk for row in rows]).values_list("document", flat=True)
@@ -120,6 +122,14 @@ def mark_for(rows: list[Document], actor: Actor) -> None:
     owner_id = actor.user.pk if actor.user else None
     foreign = {row.folder_id for row in rows if row.folder_id and row.user_id != owner_id}
     seen = set(access.visible_folders(actor).filter(pk__in=foreign).values_list("pk", flat=True)) if foreign else set()
+    current = [row.current_version_id for row in rows if row.current_version_id]
+    shown = set(
+        Picture.objects.filter(version__in=current, kind=PictureKind.THUMBNAIL).values_list("version", flat=True)
+    )
+    states = dict(Reading.objects.filter(version__in=current).exclude(state="ready").values_list("version", "state"))
     for row in rows:
+        row.has_thumbnail = row.current_version_id in shown  # type: ignore[attr-defined]
+        state = states.get(row.current_version_id) if row.current_version_id else None
+        row.reading_state = ReadingState(state) if state else None  # type: ignore[attr-defined]
         row.is_starred = row.pk in starred  # type: ignore[attr-defined]
         row.hides_folder = row.folder_id in foreign - seen  # type: ignore[attr-defined]

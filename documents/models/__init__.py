@@ -10,6 +10,7 @@ from documents.models.readings import (
     Picture,
     PictureKind,
     Reading,
+    ReadingReason,
     ReadingState,
 )
 from documents.models.topics import DocumentTopic, Topic, TopicColour, TopicReason
@@ -32,6 +33,7 @@ __all__ = [
     "Picture",
     "PictureKind",
     "Reading",
+    "ReadingReason",
     "ReadingState",
     "Star",
     "StrayObject",

@@ -25,6 +25,23 @@ class ReadingState(models.TextChoices):
 FINAL_READING_STATES = (ReadingState.READY, ReadingState.FAILED, ReadingState.ENCRYPTED, ReadingState.NOTHING)
 
 
+class ReadingReason(models.TextChoices):
+    """Why it was not read, or only in part; what a state alone does not say."""
+
+    TOO_LARGE = "too_large", _("It is larger than what is read here.")
+    UNREADABLE = "unreadable", _("It is damaged, or not what it says it is.")
+    PIXELS = "pixels", _("It holds a picture with more pixels than are looked at here.")
+    MEMORY = "memory", _("It took more memory than one document may.")
+    TIME = "time", _("It took more time than one document may.")
+    OUTPUT = "output", _("It unpacks to more than one document may.")
+    DIED = "died", _("The program that read it broke off in the middle.")
+    GAVE_UP = "gave_up", _("The server stopped in the middle each time it was tried.")
+    MISSING = "missing", _("Its bytes are no longer in the storage.")
+    PAGES = "pages", _("It has more pages than are read here; the first ones were.")
+    CHARACTERS = "characters", _("It has more text than is kept here; the beginning is.")
+    PICTURE = "picture", _("All of its text is here, but no picture could be made of it.")
+
+
 class Reading(models.Model):
     """The reading of one version. These rows are the queue: who is to be read next is asked of them.
 
@@ -77,6 +94,14 @@ class Reading(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version_id} {self.state}"
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL_READING_STATES
+
+    @property
+    def reason_word(self) -> str:
+        return str(ReadingReason(self.reason).label) if self.reason in ReadingReason.values else ""
 
 
 class PageSource(models.TextChoices):

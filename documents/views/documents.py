@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.middleware import PersonRequest
+from documents import previews
 from documents.actions.documents import move_document as move
 from documents.actions.documents import rename_document as rename
 from documents.actions.documents import star_document as star
@@ -19,7 +20,7 @@ from documents.actions.topics import tag_documents, untag_documents
 from documents.actions.trash import trash_document as throw_away
 from documents.actions.versions import fetch_version
 from documents.forms import NameForm
-from documents.models import Document, DocumentTopic, Star
+from documents.models import Document, DocumentTopic, PictureKind, Reading, Star
 from documents.views.asked import uuid_or_none, uuids
 from documents.views.files import places_to_pick
 from documents.views.viewer import steps_of, viewer_of
@@ -64,6 +65,8 @@ def document(request: PersonRequest, document_id: UUID) -> HttpResponse:
         },
         "place": "files",
     }
+    context["reading"] = Reading.objects.filter(pk=item.current_version_id).first()
+    context["picture"] = previews.picture_of(version, PictureKind.THUMBNAIL) if version is not None else None
     if is_pane:
         return show(request, "documents/document_pane.html", context)
     context["events"] = access.events_of(request.actor, item)[:EVENTS_SHOWN]

@@ -20,6 +20,7 @@ from accounts.models import Group, Membership, User
 from documents import uploads
 from documents.actions import documents as document_verbs
 from documents.actions import folders as folder_verbs
+from documents.actions import reading as reading_verbs
 from documents.actions import selection
 from documents.actions import topics as topic_verbs
 from documents.actions import trash as trash_verbs
@@ -39,7 +40,7 @@ from sharing.models import AuditEvent, Comment, Share, ShareReception
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TABLES = (
-    "folders", "documents", "versions", "topics", "document_topics", "stars", "trash_entries", "shares",
+    "folders", "documents", "versions", "topics", "document_topics", "stars", "trash_entries", "shares", "readings",
     "share_receptions", "comments", "sharing_policy",
 )  # fmt: skip
 
@@ -161,6 +162,7 @@ ACTS: dict[str, tuple[Act, list[str]]] = {
         lambda w: version_verbs.restore_instead(w.twin, w.thrown_twin.documents.get(), by=w.by),
         ["document_purged", "document_restored"],
     ),
+    "read_again": (lambda w: reading_verbs.read_again(w.a, by=w.by), ["reading_asked"]),
     "share": (lambda w: sharing_verbs.share(w.car, w.other, Level.VIEW, by=w.by), ["share_made"]),
     "change_share": (lambda w: sharing_verbs.change_share(w.shared, Level.EDIT, None, by=w.by), ["share_changed"]),
     "withdraw_share": (lambda w: sharing_verbs.withdraw_share(w.shared, by=w.by), ["share_withdrawn"]),
@@ -177,7 +179,7 @@ ACTS: dict[str, tuple[Act, list[str]]] = {
 }
 MODULES = (
     folder_verbs, document_verbs, selection, topic_verbs, trash_verbs, version_verbs, sharing_verbs, receiving_verbs,
-    comment_verbs,
+    comment_verbs, reading_verbs,
 )  # fmt: skip
 
 
