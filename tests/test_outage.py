@@ -141,7 +141,7 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
         postgres.remove()
 
 
-def test_without_the_store_the_lists_go_on_and_bytes_are_told_to_be_away(vault: Vault) -> None:
+def test_f08_without_the_store_the_lists_go_on_and_bytes_are_told_to_be_away(vault: Vault) -> None:
     path = f"/documents/{vault.document}/download/"
     assert vault.ask(path)[2] == b"paper"
     vault.store.stop()
@@ -167,7 +167,7 @@ def test_without_the_store_the_lists_go_on_and_bytes_are_told_to_be_away(vault: 
     assert b"b.txt" in vault.ask("/files/")[2]
 
 
-def test_without_the_database_a_plain_page_says_so_and_it_recovers_by_itself(vault: Vault) -> None:
+def test_f15_without_the_database_a_plain_page_says_so_and_it_recovers_by_itself(vault: Vault) -> None:
     assert vault.ask("/files/")[0] == 200
     vault.postgres.stop()
     try:

@@ -104,7 +104,9 @@ def test_somebody_elses_address_cannot_be_handled(alices: Client, bob: User) -> 
     assert mail.outbox == []
 
 
-def test_a_mail_server_that_is_away_is_told_and_nothing_breaks(alices: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f43_a_mail_server_that_is_away_is_told_and_nothing_breaks(
+    alices: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def away(*_: object) -> int:
         raise ConnectionRefusedError
 

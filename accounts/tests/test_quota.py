@@ -36,7 +36,7 @@ def test_over_the_limit_nothing_can_be_added_but_an_empty_file(alice: User) -> N
 
 
 @pytest.mark.django_db(transaction=True)
-def test_twenty_at_once_for_the_last_bytes_give_exactly_what_fits(alice: User) -> None:
+def test_f18_twenty_at_once_for_the_last_bytes_give_exactly_what_fits(alice: User) -> None:
     Quota.objects.filter(user=alice).update(limit_bytes=1000)
 
     def one(_: int) -> bool:
@@ -97,7 +97,7 @@ def test_a_limit_of_files_counts_versions_and_what_is_under_way(alice: User, ali
 
 
 @pytest.mark.django_db(transaction=True)
-def test_twenty_whole_files_at_once_take_exactly_what_fits(alice: User, alice_actor: Actor) -> None:
+def test_f18_twenty_whole_files_at_once_take_exactly_what_fits(alice: User, alice_actor: Actor) -> None:
     Quota.objects.filter(user=alice).update(limit_bytes=10, file_limit=12)
 
     def one(_: int) -> bool:

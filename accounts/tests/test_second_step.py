@@ -114,7 +114,7 @@ def test_the_right_code_opens_and_the_session_changes_its_name_each_time(pending
 
 
 @pytest.mark.parametrize("steps", [-1, 0, 1])
-def test_a_slow_clock_of_one_step_is_borne(pending: Client, steps: int) -> None:
+def test_f34_a_slow_clock_of_one_step_is_borne(pending: Client, steps: int) -> None:
     give(pending, code(steps))
     assert is_signed_in(pending)
 

@@ -38,7 +38,7 @@ def get(client: Client, document: Document, **headers: str) -> HttpResponse:
     return client.get(f"/documents/{document.pk}/download/", headers=headers)  # type: ignore[return-value]
 
 
-def test_the_database_connection_is_given_back_before_the_first_byte(
+def test_f41_the_database_connection_is_given_back_before_the_first_byte(
     client: Client, paper: Document, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[str] = []

@@ -155,7 +155,7 @@ def test_a_reader_throws_nothing_away(alice: User, alice_actor: Actor, bob: User
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_renames_to_one_name_at_once_let_one_win(alice_actor: Actor) -> None:
+def test_f20_two_renames_to_one_name_at_once_let_one_win(alice_actor: Actor) -> None:
     rows = [put(f"{n}.txt", None, alice_actor) for n in range(6)]
     results = at_once([partial(rename_document, row, "same.txt", by=alice_actor) for row in rows])
     assert sum(isinstance(result, Document) for result in results) == 1
@@ -163,7 +163,7 @@ def test_two_renames_to_one_name_at_once_let_one_win(alice_actor: Actor) -> None
 
 
 @pytest.mark.django_db(transaction=True)
-def test_files_of_one_name_at_once_are_numbered(alice_actor: Actor) -> None:
+def test_f20_files_of_one_name_at_once_are_numbered(alice_actor: Actor) -> None:
     results = at_once([lambda: put("a.txt", None, alice_actor)] * 12)
     names = sorted(result.name for result in results if isinstance(result, Document))
     assert len(names) == len(set(names)) == 12, results

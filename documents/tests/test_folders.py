@@ -75,7 +75,7 @@ def test_moving_takes_everything_below_along_the_trash_included(alice_actor: Act
     assert paths_are_true()
 
 
-def test_a_folder_never_lies_in_itself(alice_actor: Actor) -> None:
+def test_f19_a_folder_never_lies_in_itself(alice_actor: Actor) -> None:
     deep = folders("A/B/C", alice_actor)
     top = Folder.objects.get(name="A")
     for target in (top, deep):
@@ -123,7 +123,7 @@ def test_strangers_see_nothing_readers_change_nothing_and_nothing_changes_its_ow
 
 
 @pytest.mark.django_db(transaction=True)
-def test_twenty_of_one_name_at_once_make_one_folder(alice_actor: Actor) -> None:
+def test_f20_twenty_of_one_name_at_once_make_one_folder(alice_actor: Actor) -> None:
     results = at_once([lambda: make_folder("Car", None, by=alice_actor)] * 20)
     assert sum(isinstance(result, Folder) for result in results) == 1
     assert all(isinstance(result, Folder | NameTaken) for result in results)
@@ -132,7 +132,7 @@ def test_twenty_of_one_name_at_once_make_one_folder(alice_actor: Actor) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_moves_that_would_make_a_ring_together_make_none(alice_actor: Actor) -> None:
+def test_f19_moves_that_would_make_a_ring_together_make_none(alice_actor: Actor) -> None:
     for n in range(6):
         a, b = folders(f"A{n}", alice_actor), folders(f"B{n}", alice_actor)
         results = at_once(

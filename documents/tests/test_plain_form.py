@@ -82,7 +82,7 @@ def test_several_files_come_in_with_their_bytes_and_names(client: Client, alice:
     assert counters(alice) == (sum(map(len, files.values())), 0)
 
 
-def test_no_temporary_file_is_made_and_memory_holds_a_part_at_most(
+def test_f31_no_temporary_file_is_made_and_memory_holds_a_part_at_most(
     client: Client, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*args: object, **kwargs: object) -> None:

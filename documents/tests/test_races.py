@@ -43,7 +43,7 @@ def vault_is_whole(*people: User) -> None:
     assert not PendingDeletion.objects.filter(pk__in=Version.objects.values("object_key")).exists()
 
 
-def test_a_folder_thrown_away_while_it_is_moved_is_whole_in_one_place(alice: User, alice_actor: Actor) -> None:
+def test_f21_a_folder_thrown_away_while_it_is_moved_is_whole_in_one_place(alice: User, alice_actor: Actor) -> None:
     for n in range(5):
         inner = folders(f"A{n}/B/C", alice_actor)
         put("a.txt", inner, alice_actor)
@@ -78,7 +78,7 @@ def test_a_rename_and_a_move_of_one_document_both_hold(alice_actor: Actor) -> No
         assert (document.name, document.folder) == (f"{n} renamed.txt", target)
 
 
-def test_documents_of_one_name_moved_to_one_place_at_once_are_numbered(alice: User, alice_actor: Actor) -> None:
+def test_f20_documents_of_one_name_moved_to_one_place_at_once_are_numbered(alice: User, alice_actor: Actor) -> None:
     target = folders("All", alice_actor)
     rows = [put("a.txt", folders(f"F{n}", alice_actor), alice_actor) for n in range(8)]
     acts = [partial(move_document, row, target, by=alice_actor, keep_both=True) for row in rows]
@@ -87,7 +87,7 @@ def test_documents_of_one_name_moved_to_one_place_at_once_are_numbered(alice: Us
     vault_is_whole(alice)
 
 
-def test_a_folder_renamed_moved_and_made_under_one_name_is_one(alice: User, alice_actor: Actor) -> None:
+def test_f20_a_folder_renamed_moved_and_made_under_one_name_is_one(alice: User, alice_actor: Actor) -> None:
     one, two = folders("One", alice_actor), folders("Else/Car", alice_actor)
     results = at_once(
         [
@@ -102,7 +102,9 @@ def test_a_folder_renamed_moved_and_made_under_one_name_is_one(alice: User, alic
     vault_is_whole(alice)
 
 
-def test_a_folder_purged_while_files_arrive_in_it_leaves_no_row_without_bytes(alice: User, alice_actor: Actor) -> None:
+def test_f21_a_folder_purged_while_files_arrive_in_it_leaves_no_row_without_bytes(
+    alice: User, alice_actor: Actor
+) -> None:
     for n in range(3):
         car = folders(f"Car{n}", alice_actor)
         put("first.txt", car, alice_actor)
@@ -135,7 +137,7 @@ def test_two_who_empty_the_trash_while_a_third_restores_count_each_entry_once(al
     vault_is_whole(alice)
 
 
-def test_a_selection_moved_and_thrown_away_at_once_goes_one_way(alice: User, alice_actor: Actor) -> None:
+def test_f21_a_selection_moved_and_thrown_away_at_once_goes_one_way(alice: User, alice_actor: Actor) -> None:
     target = folders("Archive", alice_actor)
     for n in range(4):
         rows = [put(f"{n}-{k}.txt", None, alice_actor) for k in range(4)]
@@ -151,7 +153,7 @@ def test_a_selection_moved_and_thrown_away_at_once_goes_one_way(alice: User, ali
         vault_is_whole(alice)
 
 
-def test_nothing_is_put_on_a_document_that_is_being_purged(
+def test_f21_nothing_is_put_on_a_document_that_is_being_purged(
     alice: User, alice_actor: Actor, bob: User, bob_actor: Actor
 ) -> None:
     mine, his = make_topic("Tax", "green", by=alice_actor), make_topic("Read", "red", by=bob_actor)

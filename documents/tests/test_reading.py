@@ -103,7 +103,7 @@ def test_the_same_bytes_of_one_person_are_read_once(
         store().head(key)
 
 
-def test_owners_take_turns_and_within_a_vault_the_newest_comes_first(alice_actor: Actor, bob_actor: Actor) -> None:
+def test_f29_owners_take_turns_and_within_a_vault_the_newest_comes_first(alice_actor: Actor, bob_actor: Actor) -> None:
     moment = now()
     alices = [put(f"{number}.txt", b"a%d" % number, alice_actor) for number in range(6)]
     for number, document in enumerate(alices):
@@ -124,7 +124,7 @@ def test_what_is_read_again_comes_after_what_is_added(alice_actor: Actor) -> Non
     assert claim() is None
 
 
-def test_a_try_is_counted_before_the_work_and_a_reading_left_behind_is_taken_up_three_times(
+def test_f28_a_try_is_counted_before_the_work_and_a_reading_left_behind_is_taken_up_three_times(
     alice_actor: Actor,
 ) -> None:
     document = put("a.txt", b"words", alice_actor)
@@ -139,7 +139,7 @@ def test_a_try_is_counted_before_the_work_and_a_reading_left_behind_is_taken_up_
     assert claim() is None
 
 
-def test_one_that_was_overtaken_writes_nothing(alice_actor: Actor, lane: Lane) -> None:
+def test_f27_one_that_was_overtaken_writes_nothing(alice_actor: Actor, lane: Lane) -> None:
     document = put("a.txt", b"words of the first", alice_actor)
     version_id = claim()
     assert version_id is not None

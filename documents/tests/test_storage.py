@@ -514,7 +514,7 @@ def test_a_server_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
         assert time.monotonic() - start < 30
 
 
-def test_bytes_that_stop_coming_are_an_error_and_never_a_short_success() -> None:
+def test_f09_bytes_that_stop_coming_are_an_error_and_never_a_short_success() -> None:
     """A server that promises more than it sends, spoken to over a real socket."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 

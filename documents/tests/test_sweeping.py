@@ -73,7 +73,7 @@ def told(action: str) -> list[dict[str, Any]]:
     return [row.metadata for row in AuditEvent.objects.filter(action=action).order_by("id")]
 
 
-def test_an_object_without_a_row_is_seen_twice_with_a_grace_between_before_it_is_noted(
+def test_f38_an_object_without_a_row_is_seen_twice_with_a_grace_between_before_it_is_noted(
     bucket: Bucket, db: None
 ) -> None:
     key = new_key()
@@ -150,7 +150,7 @@ def test_a_sweep_that_would_take_too_much_stops_and_tells_the_admins_once(
     assert noted() == set(bucket.more)
 
 
-def test_a_backup_under_way_or_a_hold_keeps_what_was_condemned(
+def test_f39_a_backup_under_way_or_a_hold_keeps_what_was_condemned(
     bucket: Bucket, db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = new_key()
@@ -169,7 +169,7 @@ def test_a_backup_under_way_or_a_hold_keeps_what_was_condemned(
     assert key in {item.key for item in bucket.objects()}
 
 
-def test_a_bucket_of_another_vault_is_neither_swept_nor_marked(
+def test_f39_a_bucket_of_another_vault_is_neither_swept_nor_marked(
     bucket: Bucket, alice_actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = put("a", None, alice_actor)

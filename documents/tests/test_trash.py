@@ -258,7 +258,7 @@ def test_what_lies_for_too_long_is_purged_by_the_schedule(alice: User, alice_act
 
 
 @pytest.mark.django_db(transaction=True)
-def test_restoring_and_purging_at_once_is_one_or_the_other(alice: User, alice_actor: Actor) -> None:
+def test_f21_restoring_and_purging_at_once_is_one_or_the_other(alice: User, alice_actor: Actor) -> None:
     for n in range(4):
         entry = trash_document(put(f"{n}.txt", None, alice_actor, b"123"), by=alice_actor)
         results = at_once(
@@ -273,7 +273,7 @@ def test_restoring_and_purging_at_once_is_one_or_the_other(alice: User, alice_ac
 
 
 @pytest.mark.django_db(transaction=True)
-def test_throwing_a_folder_away_while_files_arrive_leaves_none_behind(alice_actor: Actor) -> None:
+def test_f21_throwing_a_folder_away_while_files_arrive_leaves_none_behind(alice_actor: Actor) -> None:
     car = folders("Car", alice_actor)
     at_once(
         [partial(put, f"{n}.txt", car, alice_actor) for n in range(6)] + [lambda: trash_folder(car, by=alice_actor)]

@@ -142,7 +142,7 @@ def test_bytes_in_a_shared_folder_count_for_its_owner(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_at_once_at_the_edge_of_the_quota_let_one_in(alice: User, alice_actor: Actor) -> None:
+def test_f18_two_at_once_at_the_edge_of_the_quota_let_one_in(alice: User, alice_actor: Actor) -> None:
     Quota.objects.filter(user=alice).update(limit_bytes=1000)
     results = at_once([partial(put, f"{n}", None, alice_actor, b"x" * 600) for n in range(8)])
     assert sum(isinstance(result, Document) for result in results) == 1
@@ -271,7 +271,7 @@ def test_one_upload_is_one_document_however_often_it_is_finished(alice: User, al
 
 
 @pytest.mark.django_db(transaction=True)
-def test_finished_by_eight_at_once_it_is_still_one(alice: User, alice_actor: Actor) -> None:
+def test_f26_finished_by_eight_at_once_it_is_still_one(alice: User, alice_actor: Actor) -> None:
     data = os.urandom(PIECE_BYTES + 10)
     upload = begin(len(data), alice_actor)
     uploads.receive(upload.pk, 0, io.BytesIO(data), len(data), by=alice_actor)
@@ -282,7 +282,7 @@ def test_finished_by_eight_at_once_it_is_still_one(alice: User, alice_actor: Act
 
 
 @pytest.mark.django_db(transaction=True)
-def test_put_together_by_a_request_and_its_job_at_once_it_is_still_one(alice: User, alice_actor: Actor) -> None:
+def test_f26_put_together_by_a_request_and_its_job_at_once_it_is_still_one(alice: User, alice_actor: Actor) -> None:
     data = os.urandom(PIECE_BYTES + 10)
     upload = begin(len(data), alice_actor)
     uploads.receive(upload.pk, 0, io.BytesIO(data), len(data), by=alice_actor)
@@ -390,7 +390,7 @@ def test_a_right_withdrawn_meanwhile_is_noticed_at_the_end(
     assert counters(alice) == (0, 0)
 
 
-def test_an_account_disabled_meanwhile_files_nothing(alice: User, alice_actor: Actor) -> None:
+def test_f24_an_account_disabled_meanwhile_files_nothing(alice: User, alice_actor: Actor) -> None:
     upload = begin(3, alice_actor)
     User.objects.filter(pk=alice.pk).update(is_active=False)
     with pytest.raises(NotVisible):
@@ -468,7 +468,7 @@ def test_a_note_for_an_object_that_a_row_names_deletes_nothing(alice_actor: Acto
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_purges_at_once_delete_each_object_once(alice_actor: Actor) -> None:
+def test_f26_two_purges_at_once_delete_each_object_once(alice_actor: Actor) -> None:
     for _ in range(30):
         key = new_key()
         store().put(key, b"x")

@@ -111,7 +111,7 @@ def test_a_picture_too_large_for_a_page_is_not_put_into_one(alice_actor: Actor) 
 
 
 @pytest.mark.parametrize("flaw", [VersionFlaw.MISSING, VersionFlaw.DAMAGED])
-def test_f16_lost_bytes_are_a_state_of_the_viewer(
+def test_f14_lost_bytes_are_a_state_of_the_viewer(
     flaw: VersionFlaw, alice: User, alice_actor: Actor, client_for: ClientFor
 ) -> None:
     document = put("a.txt", None, alice_actor, b"words")

@@ -9,7 +9,11 @@ from django.apps import apps
 from docuvault.tests.test_storeys import CHECKOUT, modules
 
 OURS = {"accounts", "documents", "sharing"}
-PAPERS = ["README.md", "CONTRIBUTING.md", *(f"docs/{name}.md" for name in ("map", "schema", "decisions", "limits"))]
+PAPERS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    *(f"docs/{name}.md" for name in ("map", "schema", "decisions", "limits", "faults")),
+]
 
 
 def read(name: str) -> str:

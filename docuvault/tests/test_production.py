@@ -117,7 +117,7 @@ def test_compose_accepts_the_file_and_names_a_missing_secret() -> None:
         ("change-me-" + "0123456789abcdefghij" * 4, "DOCUVAULT_SECRET_KEY is weak"),
     ],
 )
-def test_a_weak_or_missing_secret_is_refused_in_a_plain_line(secret: str, words: str) -> None:
+def test_f40_a_weak_or_missing_secret_is_refused_in_a_plain_line(secret: str, words: str) -> None:
     done = subprocess.run(
         [sys.executable, "manage.py", "check"],
         cwd=CHECKOUT,

@@ -20,14 +20,14 @@ def end_own_session() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_task_is_taken_over_a_fresh_connection_after_the_database_went_away() -> None:
+def test_f15_a_task_is_taken_over_a_fresh_connection_after_the_database_went_away() -> None:
     broker = queue.SteadyBroker("docuvault")
     broker.enqueue("one")
     end_own_session()
     assert [payload for _, payload in broker.dequeue()] == ["one"]
 
 
-def test_while_the_database_is_away_there_is_simply_nothing_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f15_while_the_database_is_away_there_is_simply_nothing_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     def away(broker: ORM) -> None:
         raise OperationalError("server closed the connection\nmore words")
 
@@ -38,7 +38,7 @@ def test_while_the_database_is_away_there_is_simply_nothing_to_do(monkeypatch: p
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_heartbeat_comes_back_after_the_database_went_away() -> None:
+def test_f15_the_heartbeat_comes_back_after_the_database_went_away() -> None:
     broker = queue.SteadyBroker("docuvault")
     broker.set_stat("cluster", "born", 30)
     end_own_session()

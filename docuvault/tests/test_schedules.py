@@ -26,7 +26,7 @@ def test_the_list_is_brought_to_the_queue_once_and_kept_true(db: None) -> None:
     assert names == {MARK + item.task for item in RECURRING} | {MARK + "documents.jobs.requeue_due", "somebody else's"}
 
 
-def test_every_recurring_task_exists_runs_and_bears_repetition(alice: User) -> None:
+def test_f26_every_recurring_task_exists_runs_and_bears_repetition(alice: User) -> None:
     Quota.objects.filter(user=alice).update(used_bytes=5)
     for item in RECURRING:
         for _ in range(2):
@@ -68,7 +68,7 @@ def test_every_name_that_is_enqueued_is_a_task(db: None) -> None:
     assert names <= set(jobs.registered())
 
 
-def test_a_job_that_fails_waits_longer_each_time_and_ends_failed(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f28_a_job_that_fails_waits_longer_each_time_and_ends_failed(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
     def failing() -> None:
@@ -88,7 +88,7 @@ def test_a_job_that_fails_waits_longer_each_time_and_ends_failed(db: None, monke
     assert waits[0] < waits[1]
 
 
-def test_attempts_are_counted_before_the_work_so_a_killed_worker_counts(
+def test_f28_attempts_are_counted_before_the_work_so_a_killed_worker_counts(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def dying() -> None:

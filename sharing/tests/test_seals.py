@@ -73,7 +73,7 @@ def test_rows_are_sealed_in_batches_that_hold_together(alice_actor: Actor) -> No
     assert (found.rows, found.unsealed, found.head) == (AuditEvent.objects.count(), 0, seals[-1].head)
 
 
-def test_a_transaction_under_way_holds_back_what_came_after_it() -> None:
+def test_f34_a_transaction_under_way_holds_back_what_came_after_it() -> None:
     seal_trail()
     begun, go_on = threading.Event(), threading.Event()
 
@@ -210,7 +210,7 @@ def test_another_chain_of_the_same_length_is_not_the_anchored_one() -> None:
     assert "another one when it was anchored" in line
 
 
-def test_after_a_restore_transactions_count_anew_and_the_lost_tail_is_told() -> None:
+def test_f38_after_a_restore_transactions_count_anew_and_the_lost_tail_is_told() -> None:
     tell(2)
     seal_trail()
     tell(2)

@@ -49,7 +49,7 @@ def test_each_member_of_a_group_hears_but_not_the_sharer(
     assert sorted(letter.to[0] for letter in mail.outbox) == [bob.email, gina.email]
 
 
-def test_a_mail_that_failed_is_tried_again_and_the_others_are_not(
+def test_f43_a_mail_that_failed_is_tried_again_and_the_others_are_not(
     paper: Document, alice_actor: Actor, bob: User, gina: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     family = Group.objects.get(name="Family")
