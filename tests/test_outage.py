@@ -1,9 +1,13 @@
-"""Database or store stop while people work: a plain page says so, nothing is half made, and it recovers by itself."""
+"""Database, store or web server stop while people work, or senders stall: what can be answered is, nothing is half
+made, and it goes on by itself."""
 
 import base64
+import hashlib
 import http.client
+import io
 import os
 import secrets
+import socket
 import subprocess
 import sys
 import time
@@ -11,7 +15,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
+from tusclient.client import TusClient
 
 from docuvault.stack.objectstore import BUCKET, ObjectStoreServer, free_port
 from docuvault.stack.postgres import Postgres
@@ -42,6 +48,14 @@ class Vault:
     store: ObjectStoreServer
     document: str
     session: str
+    start_web: Callable[[], "subprocess.Popen[bytes]"]
+    web: "subprocess.Popen[bytes]"
+
+    def restart_web(self) -> None:
+        self.web.terminate()
+        self.web.wait(30)
+        self.web = self.start_web()
+        assert soon(lambda: self.ask("/files/")[0] == 200, 60)
 
     def ask(
         self, path: str, method: str = "GET", body: bytes = b"", **headers: str
@@ -57,6 +71,10 @@ class Vault:
             return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
         finally:
             connection.close()
+
+    def rows(self, statement: str) -> list[tuple[object, ...]]:
+        with psycopg.connect(self.postgres.app_url) as connection:
+            return connection.execute(statement).fetchall()
 
     def send(self, name: str) -> tuple[int, dict[str, str], bytes]:
         return self.ask(
@@ -90,7 +108,7 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
     postgres = Postgres(folder / "postgres", durable=False)
     store = ObjectStoreServer(folder / "objects")
     port = free_port()
-    server: subprocess.Popen[bytes] | None = None
+    made: Vault | None = None
     try:
         postgres.start()
         store.start()
@@ -126,17 +144,20 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
 
         manage("prepare")
         document, session = manage("shell", "--no-imports", "-c", SET_UP).split()[-2:]
-        with (folder / "web.log").open("wb") as log:
-            server = subprocess.Popen(
-                web_command("127.0.0.1", port), cwd=CHECKOUT, env=environment, stdout=log, stderr=log
-            )
-        made = Vault(port, postgres, store, document, session)
+
+        def start_web() -> "subprocess.Popen[bytes]":
+            with (folder / "web.log").open("ab") as log:
+                return subprocess.Popen(
+                    web_command("127.0.0.1", port), cwd=CHECKOUT, env=environment, stdout=log, stderr=log
+                )
+
+        made = Vault(port, postgres, store, document, session, start_web, start_web())
         assert soon(lambda: made.ask("/files/")[0] == 200)
         yield made
     finally:
-        if server is not None:
-            server.terminate()
-            server.wait(30)
+        if made is not None:
+            made.web.terminate()
+            made.web.wait(30)
         store.stop()
         postgres.remove()
 
@@ -184,3 +205,52 @@ def test_f15_without_the_database_a_plain_page_says_so_and_it_recovers_by_itself
     assert soon(lambda: vault.ask("/files/")[0] == 200)
     assert b"c.txt" not in vault.ask("/files/")[2]
     assert soon(lambda: vault.send("c.txt")[0] == 201)
+
+
+def test_a34_sixty_four_senders_who_stall_keep_nobody_waiting(vault: Vault) -> None:
+    size, token = 5_000_000, "a" * 32
+    senders = []
+    try:
+        for number in range(64):
+            name = base64.b64encode(f"stalled {number}".encode()).decode()
+            sender = socket.create_connection(("localhost", vault.port), 20)
+            senders.append(sender)
+            sender.sendall(
+                f"POST /uploads/ HTTP/1.1\r\nHost: localhost:{vault.port}\r\n"
+                f"Cookie: sessionid={vault.session}; csrftoken={token}\r\nX-CSRFToken: {token}\r\n"
+                f"Tus-Resumable: 1.0.0\r\nUpload-Length: {size}\r\nUpload-Metadata: filename {name}\r\n"
+                f"Content-Type: application/offset+octet-stream\r\nContent-Length: {size}\r\n\r\n".encode()
+                + b"x"
+            )
+        for _ in range(4):
+            assert vault.ask("/files/")[0] == 200
+            assert vault.ask(f"/documents/{vault.document}/download/")[2] == b"paper"
+        assert vault.send("meanwhile.txt")[0] == 201
+        for sender in senders:  # each is still there: nobody was answered by being thrown out
+            sender.sendall(b"x")
+    finally:
+        for sender in senders:
+            sender.close()
+    assert soon(lambda: vault.rows("SELECT reserved_bytes FROM quotas WHERE reserved_bytes > 0") == [])
+    assert b"stalled" not in vault.ask("/files/")[2]
+
+
+def test_an_independent_client_goes_on_after_both_were_restarted_and_days_later(vault: Vault) -> None:
+    data, part, token = os.urandom(400_000), 100_000, "a" * 32
+    headers = {"Cookie": f"sessionid={vault.session}; csrftoken={token}", "X-CSRFToken": token}
+    client = TusClient(f"http://localhost:{vault.port}/uploads/", headers=headers)
+    sender = client.uploader(file_stream=io.BytesIO(data), chunk_size=part, metadata={"filename": "long.bin"})
+    sender.upload_chunk()  # type: ignore[no-untyped-call]
+    vault.store.stop()
+    vault.store.start()
+    sender.upload_chunk()  # type: ignore[no-untyped-call]
+    vault.restart_web()
+    # Another day, another process of the sender: nothing but the address is known.
+    moved = "UPDATE uploads SET expires_at = expires_at - interval '6 days' WHERE name = 'long.bin' RETURNING name"
+    assert vault.rows(moved) == [("long.bin",)]
+    later = client.uploader(file_stream=io.BytesIO(data), chunk_size=part, url=sender.url)
+    assert later.offset == 2 * part
+    later.upload()
+    ((document, digest),) = vault.rows("SELECT id::text, sha256 FROM documents WHERE name = 'long.bin'")
+    assert digest == hashlib.sha256(data).hexdigest()
+    assert vault.ask(f"/documents/{document}/download/")[2] == data

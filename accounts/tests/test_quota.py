@@ -28,7 +28,7 @@ def test_a_reservation_adds_only_what_fits(alice: User) -> None:
     assert (row.used_bytes, row.reserved_bytes) == (500, 0)
 
 
-def test_over_the_limit_nothing_can_be_added_but_an_empty_file(alice: User) -> None:
+def test_a132_over_the_limit_nothing_can_be_added_but_an_empty_file(alice: User) -> None:
     Quota.objects.filter(user=alice).update(limit_bytes=10, used_bytes=50)
     quota.reserve(alice.pk, 0)
     with pytest.raises(quota.QuotaExceeded):
@@ -36,7 +36,7 @@ def test_over_the_limit_nothing_can_be_added_but_an_empty_file(alice: User) -> N
 
 
 @pytest.mark.django_db(transaction=True)
-def test_f18_twenty_at_once_for_the_last_bytes_give_exactly_what_fits(alice: User) -> None:
+def test_f18_a129_twenty_at_once_for_the_last_bytes_give_exactly_what_fits(alice: User) -> None:
     Quota.objects.filter(user=alice).update(limit_bytes=1000)
 
     def one(_: int) -> bool:
@@ -83,7 +83,7 @@ def test_bytes_can_be_taken_without_a_promise(alice: User) -> None:
     assert (row.used_bytes, row.reserved_bytes) == (70, 30)
 
 
-def test_a_limit_of_files_counts_versions_and_what_is_under_way(alice: User, alice_actor: Actor) -> None:
+def test_a134_a_limit_of_files_counts_versions_and_what_is_under_way(alice: User, alice_actor: Actor) -> None:
     Quota.objects.filter(user=alice).update(file_limit=2)
     uploads.file_whole("a", io.BytesIO(b"abc"), 3, None, by=alice_actor)
     under_way = uploads.begin_upload("b", 3, None, by=alice_actor)

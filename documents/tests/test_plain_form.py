@@ -160,7 +160,7 @@ def test_what_no_longer_fits_is_told_and_the_rest_stays(client: Client, alice: U
         body(),
     ],
 )
-def test_a_form_that_cannot_be_read_leaves_nothing(spoilt: bytes, client: Client, alice: User) -> None:
+def test_a26_a_form_that_cannot_be_read_leaves_nothing(spoilt: bytes, client: Client, alice: User) -> None:
     before = objects()
     assert send(client, spoilt).status_code == 400
     assert counters(alice) == (0, 0)
@@ -173,11 +173,11 @@ def test_another_kind_of_body_is_refused(client: Client) -> None:
     assert not Document.objects.exists()
 
 
-def test_too_many_parts_are_refused(client: Client) -> None:
+def test_a25_too_many_parts_are_refused(client: Client) -> None:
     assert send(client, body(*[("", b"")] * 1500)).status_code == 400
 
 
-def test_a_form_without_a_file_says_so(client: Client) -> None:
+def test_a25_a_form_without_a_file_says_so(client: Client) -> None:
     answer = send(client, body(("", b"")))
     assert answer.status_code == 400
     assert "No file was chosen" in answer.text
@@ -254,7 +254,7 @@ def test_a_store_that_is_away_is_told_and_leaves_nothing(
     nothing_lasts(before)
 
 
-def test_a_cut_connection_leaves_nothing(live_server: LiveServer, client: Client, alice: User) -> None:
+def test_a26_a_cut_connection_leaves_nothing(live_server: LiveServer, client: Client, alice: User) -> None:
     before = objects()
     url = address(client)
     data = body(("a", b"x" * 12_000_000))

@@ -190,7 +190,7 @@ def test_a_thing_is_thrown_away_from_there_and_one_can_undo_without_scripts(
     assert full.trash_id is None
 
 
-def test_over_the_limit_one_reads_downloads_and_deletes_and_is_told_so(
+def test_a132_over_the_limit_one_reads_downloads_and_deletes_and_is_told_so(
     full: Document, alice: User, alice_actor: Actor, client_for: ClientFor
 ) -> None:
     Quota.objects.filter(user=alice).update(limit_bytes=10)

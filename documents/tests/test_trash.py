@@ -179,7 +179,7 @@ def test_a_renamed_folder_is_found_by_what_it_is_not_by_its_name(alice_actor: Ac
     assert restored.folder == car
 
 
-def test_purging_frees_the_bytes_once_and_the_objects_follow(alice: User, alice_actor: Actor) -> None:
+def test_a133_purging_frees_the_bytes_once_and_the_objects_follow(alice: User, alice_actor: Actor) -> None:
     document = put("a.txt", None, alice_actor, b"12345")
     key = document.object_key
     entry = trash_document(document, by=alice_actor)

@@ -163,7 +163,7 @@ def test_what_does_not_fit_is_refused_before_it_travels(client: Client, alice: U
         assert create(client, 11).status_code == 413
 
 
-def test_requests_out_of_protocol_get_its_own_answers_and_change_nothing(client: Client, alice: User) -> None:
+def test_a27_a29_requests_out_of_protocol_get_its_own_answers_and_change_nothing(client: Client, alice: User) -> None:
     url = create(client, 10)["Location"]
     patch(client, url, 0, b"12345")
 
@@ -195,7 +195,7 @@ def test_requests_out_of_protocol_get_its_own_answers_and_change_nothing(client:
     assert Upload.objects.count() == 1
 
 
-def test_strangers_get_nothing(client: Client, bob: User, client_for: Callable[[User], Client]) -> None:
+def test_a30_strangers_get_nothing(client: Client, bob: User, client_for: Callable[[User], Client]) -> None:
     url = create(client, 10)["Location"]
     for other, expected in ((client_for(bob), 404), (Client(), 401)):
         assert head(other, url).status_code == expected
@@ -239,7 +239,7 @@ def test_one_past_its_deadline_takes_no_more(client: Client) -> None:
     assert patch(client, url, 0, b"12345").status_code == 410
 
 
-def test_the_answer_to_the_last_request_may_be_lost(client: Client) -> None:
+def test_a29_the_answer_to_the_last_request_may_be_lost(client: Client) -> None:
     url = create(client, 5)["Location"]
     patch(client, url, 0, b"12345")
     again = patch(client, url, 5, b"")
@@ -358,7 +358,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_a_cut_request_keeps_what_arrived(live_server: LiveServer, client: Client, alice: User) -> None:
+def test_a26_a_cut_request_keeps_what_arrived(live_server: LiveServer, client: Client, alice: User) -> None:
     data = os.urandom(200_000)
     headers = signed_in(client)
     url = create(client, len(data))["Location"]
@@ -373,7 +373,7 @@ def test_a_cut_request_keeps_what_arrived(live_server: LiveServer, client: Clien
 
 
 @pytest.mark.parametrize("size", [200_000, 20_000_000])
-def test_a_cut_creation_gives_everything_back(
+def test_a26_a_cut_creation_gives_everything_back(
     size: int, live_server: LiveServer, client: Client, alice: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     headers = {

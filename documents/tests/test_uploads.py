@@ -75,7 +75,7 @@ def test_less_than_announced_is_settled_to_what_came(alice: User, alice_actor: A
     assert counters(alice) == (3, 0)
 
 
-def test_more_than_announced_is_cut_and_leaves_nothing(alice: User, alice_actor: Actor) -> None:
+def test_a27_a130_more_than_announced_is_cut_and_leaves_nothing(alice: User, alice_actor: Actor) -> None:
     before = objects()
     with pytest.raises(TooLarge):
         uploads.store_stream("a", iter([b"12345", b"6"]), None, size_bound=5, by=alice_actor)
@@ -85,7 +85,7 @@ def test_more_than_announced_is_cut_and_leaves_nothing(alice: User, alice_actor:
     assert objects() == before
 
 
-def test_a_stream_that_breaks_leaves_nothing(alice: User, alice_actor: Actor) -> None:
+def test_a26_a_stream_that_breaks_leaves_nothing(alice: User, alice_actor: Actor) -> None:
     before = objects()
 
     def breaking() -> Iterator[bytes]:
@@ -125,7 +125,7 @@ def test_a_name_that_cannot_be_kept_is_refused(alice_actor: Actor) -> None:
         put("a/b", None, alice_actor)
 
 
-def test_bytes_in_a_shared_folder_count_for_its_owner(
+def test_a131_bytes_in_a_shared_folder_count_for_its_owner(
     alice: User, alice_actor: Actor, bob: User, bob_actor: Actor
 ) -> None:
     car = folders("Car", alice_actor)
@@ -142,7 +142,7 @@ def test_bytes_in_a_shared_folder_count_for_its_owner(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_f18_two_at_once_at_the_edge_of_the_quota_let_one_in(alice: User, alice_actor: Actor) -> None:
+def test_f18_a129_two_at_once_at_the_edge_of_the_quota_let_one_in(alice: User, alice_actor: Actor) -> None:
     Quota.objects.filter(user=alice).update(limit_bytes=1000)
     results = at_once([partial(put, f"{n}", None, alice_actor, b"x" * 600) for n in range(8)])
     assert sum(isinstance(result, Document) for result in results) == 1
@@ -247,7 +247,7 @@ def test_a_cut_keeps_what_arrived_and_it_goes_on_from_there(alice_actor: Actor) 
     assert content(document) == data
 
 
-def test_more_than_announced_is_refused_and_changes_nothing(alice: User, alice_actor: Actor) -> None:
+def test_a27_a130_more_than_announced_is_refused_and_changes_nothing(alice: User, alice_actor: Actor) -> None:
     upload = begin(10, alice_actor)
     with pytest.raises(TooLarge):
         uploads.receive(upload.pk, 0, io.BytesIO(b"x" * 11), 11, by=alice_actor)
@@ -256,7 +256,7 @@ def test_more_than_announced_is_refused_and_changes_nothing(alice: User, alice_a
     assert counters(alice) == (0, 10)
 
 
-def test_one_upload_is_one_document_however_often_it_is_finished(alice: User, alice_actor: Actor) -> None:
+def test_a29_one_upload_is_one_document_however_often_it_is_finished(alice: User, alice_actor: Actor) -> None:
     upload = begin(3, alice_actor)
     with_nothing_more(upload, b"abc", alice_actor)
     first = uploads.finish_upload(upload.pk, by=alice_actor)
@@ -271,7 +271,7 @@ def test_one_upload_is_one_document_however_often_it_is_finished(alice: User, al
 
 
 @pytest.mark.django_db(transaction=True)
-def test_f26_finished_by_eight_at_once_it_is_still_one(alice: User, alice_actor: Actor) -> None:
+def test_f26_a29_finished_by_eight_at_once_it_is_still_one(alice: User, alice_actor: Actor) -> None:
     data = os.urandom(PIECE_BYTES + 10)
     upload = begin(len(data), alice_actor)
     uploads.receive(upload.pk, 0, io.BytesIO(data), len(data), by=alice_actor)
@@ -298,7 +298,7 @@ def test_f26_put_together_by_a_request_and_its_job_at_once_it_is_still_one(alice
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("size", [1000, PIECE_BYTES + 1])
-def test_bytes_sent_by_four_requests_at_once_are_taken_once(size: int, alice: User, alice_actor: Actor) -> None:
+def test_a29_bytes_sent_by_four_requests_at_once_are_taken_once(size: int, alice: User, alice_actor: Actor) -> None:
     before = objects()
     upload = begin(size, alice_actor)
     results = at_once(
@@ -352,7 +352,7 @@ def last_step(upload: Upload, is_staged: bool, by: Actor) -> None:
 
 
 @pytest.mark.parametrize("is_staged", [True, False])
-def test_a_folder_thrown_away_meanwhile_refuses_the_end_and_gives_the_bytes_back(
+def test_a33_a_folder_thrown_away_meanwhile_refuses_the_end_and_gives_the_bytes_back(
     is_staged: bool, alice: User, alice_actor: Actor
 ) -> None:
     before = objects()
@@ -376,7 +376,7 @@ def test_a_folder_thrown_away_meanwhile_refuses_the_end_and_gives_the_bytes_back
 
 
 @pytest.mark.parametrize("is_staged", [True, False])
-def test_a_right_withdrawn_meanwhile_is_noticed_at_the_end(
+def test_a33_a_right_withdrawn_meanwhile_is_noticed_at_the_end(
     is_staged: bool, alice: User, alice_actor: Actor, bob: User, bob_actor: Actor
 ) -> None:
     car = folders("Car", alice_actor)
@@ -406,7 +406,7 @@ def test_a_folder_that_has_gone_before_the_first_byte_refuses_the_beginning(alic
     assert counters(alice) == (0, 0)
 
 
-def test_another_persons_upload_is_not_there(alice_actor: Actor, bob_actor: Actor, admin_actor: Actor) -> None:
+def test_a30_another_persons_upload_is_not_there(alice_actor: Actor, bob_actor: Actor, admin_actor: Actor) -> None:
     upload = begin(3, alice_actor)
     for other in (bob_actor, admin_actor):
         with pytest.raises(NotVisible):

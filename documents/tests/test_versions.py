@@ -110,7 +110,7 @@ def test_what_was_to_be_replaced_is_gone_by_then_so_nothing_is_lost(alice: User,
     assert sorted(Document.objects.live().values_list("name", flat=True)) == ["letter (2).txt", "letter.txt"]
 
 
-def test_a_version_is_charged_to_the_owner_and_refused_where_it_does_not_fit(alice: User, alice_actor: Actor) -> None:
+def test_a131_a_version_is_charged_to_the_owner_or_refused(alice: User, alice_actor: Actor) -> None:
     document = put("letter.txt", b"12345", alice_actor)
     Quota.objects.filter(user=alice).update(limit_bytes=8)
     with pytest.raises(QuotaExceeded, match="left"):

@@ -60,7 +60,7 @@ def test_names_that_clash_by_case_or_with_the_list_of_digests_are_numbered(alice
         assert all(not name.startswith("/") and ".." not in name.split("/") for name in names)
 
 
-def test_f22_a_right_withdrawn_while_it_streams_breaks_it_off_at_that_file(
+def test_f22_a48_a_right_withdrawn_while_it_streams_breaks_it_off_at_that_file(
     alice: User, alice_actor: Actor, bob: User, bob_actor: Actor
 ) -> None:
     first, second = put("a.txt", None, alice_actor, b"first"), put("b.txt", None, alice_actor, b"second")
@@ -95,7 +95,7 @@ def test_its_length_is_told_and_true(alice_actor: Actor) -> None:
     assert len(answer.getvalue()) == int(answer.headers["Content-Length"])
 
 
-def test_what_is_hidden_in_a_shared_folder_stays_out(
+def test_a48_what_is_hidden_in_a_shared_folder_stays_out(
     alice: User, alice_actor: Actor, bob: User, bob_actor: Actor
 ) -> None:
     car = folders("Car", alice_actor)

@@ -12,7 +12,7 @@ OURS = {"accounts", "documents", "sharing"}
 PAPERS = [
     "README.md",
     "CONTRIBUTING.md",
-    *(f"docs/{name}.md" for name in ("map", "schema", "decisions", "limits", "faults")),
+    *(f"docs/{name}.md" for name in ("map", "schema", "decisions", "limits", "faults", "attacks")),
 ]
 
 
