@@ -15,9 +15,18 @@ from accounts.actors import Actor
 from accounts.models import Group, Membership, Role, User
 from documents.storage import store
 from docuvault.lib.roles import migration_role
+from tests.totals import TOTALS
 
 CORPUS = Path(__file__).resolve().parent.parent / "shared" / "corpus"
 PASSWORD = "correct horse battery staple"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What `make soak` closes with."""
+    if config.option.markexpr == "soak":
+        terminalreporter.section("soak")
+        for line in TOTALS.lines():
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

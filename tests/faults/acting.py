@@ -19,6 +19,7 @@ from django.db import connection
 from docuvault.lib.failpoints import Effect, Failpoint
 from docuvault.stack.process import dying_with_us
 from tests.faults.driver import ACT_SECONDS
+from tests.totals import TOTALS
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 KILLED = 9
@@ -83,6 +84,7 @@ class Driver:
     def begin(self, act: str, failpoint: str = "", **arguments: Any) -> None:
         """Ask without waiting for the end."""
         assert self.process.stdin is not None
+        TOTALS.operations += 1
         self.process.stdin.write(json.dumps({"act": act, "arguments": arguments, "failpoint": failpoint}) + "\n")
         self.process.stdin.flush()
 
@@ -90,6 +92,7 @@ class Driver:
         """Wait for it. One that came to no end of its own within ACT_SECONDS has left its stack behind."""
         ended = Ended(**json.loads(self._line()))
         assert ended.ended_by in {0, KILLED}, self._last_words()
+        TOTALS.kills += ended.ended_by == KILLED
         return ended
 
     def act(self, act: str, **arguments: Any) -> Ended:
@@ -103,14 +106,16 @@ class Driver:
         effect: Effect,
         act: str,
         meanwhile: Callable[[], object] = lambda: None,
+        passes: int = 1,
         **arguments: Any,
     ) -> Ended:
-        """With a fault at this point, which must be reached; `meanwhile` is done while the process is held."""
+        """With a fault the n-th time this point is reached, which it must be; `meanwhile` is done while it is held."""
         self.mark.unlink(missing_ok=True)
-        self.begin(act, f"{point}={effect}@{self.mark}", **arguments)
+        self.begin(act, f"{point}={effect}:{passes}@{self.mark}", **arguments)
         if effect is Effect.HANG:
             while not self.mark.exists():
                 assert not self._says_something_within(0.01), f"{point} was not reached by {act}: {self.end()}"
+            TOTALS.faults += 1
             try:
                 meanwhile()
             finally:
@@ -119,6 +124,7 @@ class Driver:
         ended = self.end()
         assert self.mark.exists(), f"{point} was not reached by {act}: {ended}"
         assert ended.ended_by == (KILLED if effect is Effect.KILL else 0)
+        TOTALS.faults += 1
         return ended
 
     def close(self) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.totals import TOTALS
+
 CHUNK = 65536
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing tells the other side of a reset
 HTTP_ANSWER = (
@@ -80,10 +82,14 @@ class Proxy:
             except OSError:
                 return
             if self.faults.is_refusing:
-                self.struck += 1
+                self._strike()
                 _reset(near)
                 continue
             threading.Thread(target=self._serve, args=[near], daemon=True).start()
+
+    def _strike(self) -> None:
+        self.struck += 1
+        TOTALS.faults += 1
 
     def _connect(self) -> socket.socket:
         if isinstance(self.target, Path):
@@ -125,7 +131,7 @@ class Proxy:
                 faults.skips -= 1
                 return Faults()
             faults.times -= 1
-            self.struck += 1
+            self._strike()
             return Faults(**{**vars(faults), "times": -1})
 
     def _answer(self, near: socket.socket, first: bytes, faults: Faults) -> None:

@@ -65,9 +65,9 @@ class HealBeside:
             raise self.error
 
 
-def strike(driver: Driver, point: Failpoint, effect: Effect, act: str, **arguments: Any) -> Ended:
+def strike(driver: Driver, point: Failpoint, effect: Effect, act: str, *, passes: int = 1, **arguments: Any) -> Ended:
     beside = HealBeside()
-    ended = driver.struck(point, effect, act, meanwhile=beside, **arguments)
+    ended = driver.struck(point, effect, act, meanwhile=beside, passes=passes, **arguments)
     beside.end()
     return ended
 
@@ -81,11 +81,41 @@ def told(action: str) -> int:
 def test_f01_f06_an_upload_struck_at_any_step_is_absent_or_there_once(
     point: Failpoint, act: str, effect: Effect, driver: Driver, alice_actor: Actor
 ) -> None:
-    sending = Sending(act, alice_actor)
+    an_upload_is_struck(point, act, effect, driver, Sending(act, alice_actor))
+
+
+# How often a point is passed on the way in of a file in three pieces, where that is more than once.
+PASSES = dict.fromkeys(
+    [
+        Failpoint.CHUNK_WRITTEN,
+        Failpoint.PIECE_NOTED,
+        Failpoint.PIECE_PUT,
+        Failpoint.PIECE_NAMING,
+        Failpoint.PIECE_NAMED,
+        Failpoint.PIECE_COPIED,
+    ],
+    3,
+)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("turn", range(6))
+@pytest.mark.parametrize("effect", list(Effect))
+@pytest.mark.parametrize(("point", "act"), ON_THE_WAY_IN)
+def test_f01_f06_an_upload_struck_many_times_at_each_pass_and_at_other_sizes(
+    point: Failpoint, act: str, effect: Effect, turn: int, driver: Driver, alice_actor: Actor
+) -> None:
+    passes = 1 + turn % PASSES.get(point, 1)
+    an_upload_is_struck(point, act, effect, driver, Sending(act, alice_actor, 3000 + 300 * turn), passes)
+
+
+def an_upload_is_struck(
+    point: Failpoint, act: str, effect: Effect, driver: Driver, sending: Sending, passes: int = 1
+) -> None:
     # One that was held for long may not file: the sweep took its object, which no row names.
     was_swept = point in {Failpoint.WHOLE_PUT, Failpoint.WHOLE_FILING} and effect is Effect.HANG
     held = {"patience": 0.0} if was_swept else {}
-    sending.ended = strike(driver, point, effect, act, **sending.asked, **held)
+    sending.ended = strike(driver, point, effect, act, passes=passes, **sending.asked, **held)
     if effect is Effect.RAISE:
         heal()  # all deadlines pass before the sender comes back
     sending.retry(driver)
@@ -208,9 +238,26 @@ SCENES: list[tuple[Failpoint, Scene]] = [
 def test_f25_an_act_or_a_job_struck_at_any_step_happens_once_or_not_at_all(
     point: Failpoint, scene: Scene, effect: Effect, driver: Driver, alice_actor: Actor
 ) -> None:
+    an_act_is_struck(point, scene, effect, driver, alice_actor)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("turn", range(6))
+@pytest.mark.parametrize("effect", list(Effect))
+@pytest.mark.parametrize(("point", "scene"), SCENES, ids=[f"{point}-{scene.act}" for point, scene in SCENES])
+def test_f25_an_act_or_a_job_struck_many_times_and_at_each_pass(
+    point: Failpoint, scene: Scene, effect: Effect, turn: int, driver: Driver, alice_actor: Actor
+) -> None:
+    is_for_each = point in {Failpoint.OBJECT_DELETING, Failpoint.OBJECT_DELETED}
+    an_act_is_struck(point, scene, effect, driver, alice_actor, passes=1 + turn % 3 if is_for_each else 1)
+
+
+def an_act_is_struck(
+    point: Failpoint, scene: Scene, effect: Effect, driver: Driver, alice_actor: Actor, *, passes: int = 1
+) -> None:
     put("bystander.txt", None, alice_actor)
     asked = scene.prepare(alice_actor)
-    strike(driver, point, effect, scene.act, **asked)
+    strike(driver, point, effect, scene.act, passes=passes, **asked)
     if effect is Effect.RAISE:
         heal()
     if not scene.comes_by_itself and not scene.is_done():
@@ -235,7 +282,7 @@ def test_an_export_or_import_struck_at_any_step_goes_on_and_doubles_nothing(
 ) -> None:
     make_a_vault(alice_actor)
     act, who = ("leave", "alice") if point.startswith("export") else ("come_in", "bob")
-    asked = {"folder": str(tmp_path / "export")}
+    asked: dict[str, Any] = {"folder": str(tmp_path / "export")}
     if act == "come_in":
         driver.act("leave", who="alice", **asked)
     strike(driver, point, effect, act, who=who, **asked)

@@ -22,6 +22,7 @@ from documents.models import (
     Version,
 )
 from documents.storage import store
+from tests.totals import TOTALS
 
 
 def everything_is_old() -> None:
@@ -49,6 +50,7 @@ def work_jobs_off() -> None:
             return
         for run_id in waiting:
             jobs.run(str(run_id))
+            TOTALS.operations += 1
         deadlines_pass()
 
 
@@ -82,8 +84,11 @@ def breaches() -> list[str]:
     for version in Version.objects.all():
         if objects.get(version.object_key) != version.size_bytes:
             found.append(f"I2 {version.object_key}: {objects.get(version.object_key)} of {version.size_bytes} bytes")
-        elif hashlib.sha256(b"".join(store().open(version.object_key))).hexdigest() != version.sha256:
-            found.append(f"I2 {version.object_key} has other bytes")
+        else:
+            data = b"".join(store().open(version.object_key))
+            TOTALS.bytes_verified += len(data)
+            if hashlib.sha256(data).hexdigest() != version.sha256:
+                found.append(f"I2 {version.object_key} has other bytes")
     named = [*Version.objects.values_list("object_key", flat=True)]
     named += UploadPiece.objects.values_list("object_key", flat=True)
     found += [f"I4 {key} is named {count} times" for key, count in Counter(named).items() if count > 1]
@@ -102,4 +107,5 @@ def breaches() -> list[str]:
             found.append(f"I2 {document} does not stand for its current version")
     open_jobs = JobRun.objects.exclude(state__in=[JobState.DONE, JobState.FAILED])
     found += [f"I9 {row.task} is {row.state} after {row.attempts} tries" for row in open_jobs]
+    TOTALS.breaches += len(found)
     return found
