@@ -46,18 +46,24 @@ export function toast(message, { kind = "info", undoUrl = "", seconds = 8 } = {}
 export const loadPage = (address, swap) => htmx.ajax("GET", address, { target: "body", swap, headers: { "HX-Boosted": "true" } });
 
 let isRefreshing = false;
+let isPutOff = false;
 let typed = null;
 
-/** The page's own address once more; what is told afterwards is told to a page that stays. */
+/** The page's own address once more; what is told afterwards is told to a page that stays.
+ *  Answers whether it was shown: not where the vault is away, nor under a dialog that opened meanwhile. */
 export async function refreshPage(message = "") {
   isRefreshing = true;
+  isPutOff = false;
   try {
     await loadPage(location.pathname + location.search, "innerHTML show:none");
+  } catch {
+    isPutOff = true; // the vault is away, which has been told; the page stays as it was
   } finally {
     isRefreshing = false;
   }
   htmx.trigger(document.body, "quota-changed");
   if (message) { announce(message); toast(message); }
+  return !isPutOff;
 }
 
 export function tellServerTimeZone() {
@@ -91,6 +97,11 @@ document.addEventListener("refresh", () => refreshPage());
 
 // Somebody may have begun to type while the same page was on its way: nothing of it is lost.
 document.addEventListener("htmx:beforeSwap", (event) => {
+  if (isRefreshing && event.detail.target === document.body && document.querySelector("dialog[open]")) {
+    event.detail.shouldSwap = false;
+    isPutOff = true;
+    return;
+  }
   const field = document.activeElement;
   typed = null;
   if (event.detail.target !== document.body || !isRefreshing || !field?.matches("input[id]:not([type=checkbox]):not([type=radio]), textarea[id]")) return;

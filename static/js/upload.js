@@ -317,11 +317,14 @@ async function cancel(task) {
 /** Show what has arrived, but never under somebody's hands. */
 function refreshSoon(wait = 400) {
   clearTimeout(refreshTimer);
-  refreshTimer = setTimeout(() => {
+  refreshTimer = setTimeout(async () => {
     const isBusy = document.querySelector("dialog[open], .choose:checked") || document.activeElement?.matches("input:not([type=checkbox]), textarea");
     if (!changed) return; // the page was shown anew meanwhile
     if (isBusy) { refreshSoon(1500); return; }
     changed = false;
-    if (document.querySelector("[data-current-folder], [data-list-page]")) refreshPage();
+    if (!document.querySelector("[data-current-folder], [data-list-page]")) return;
+    if (await refreshPage()) return;
+    changed = true;
+    if (document.querySelector("dialog[open]")) refreshSoon(1500);
   }, wait);
 }

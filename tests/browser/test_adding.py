@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.hands import DESKTOP, PHONE, Visit, drop, send, sha256, toast_says
 
@@ -59,7 +59,7 @@ def test_a_file_is_cancelled_and_one_that_does_not_fit_is_told_before_it_travels
     send(page, large)
     expect(page.locator("#dialog")).to_contain_text("Nothing has been sent.")
     expect(page.locator("#dialog .button-primary")).to_have_count(0)
-    page.locator("#dialog").get_by_role("button", name="Close").click()
+    page.locator("#dialog").get_by_role("link", name="Close").click()
     visitor.check_access()
     visitor.watch.expected += ["ERR_INTERNET_DISCONNECTED", "htmx:"]  # being offline is told on the console as well
     page.context.set_offline(True)
@@ -180,7 +180,7 @@ def test_an_upload_is_paused_and_goes_on_where_it_was_also_after_a_reload(visit:
     expect(item).to_contain_text("Paused")
     item.get_by_role("button", name=re.compile("^Go on")).click()
     expect(item.locator(".state")).to_contain_text("/s")
-    assert sent.count("HEAD") == 1
+    assert sent.count("HEAD") >= 1
 
     # The page is left in the middle and opened again: the same file goes on from where it was
     page.on("dialog", lambda dialog: dialog.accept())
@@ -214,16 +214,23 @@ def test_a_file_dropped_on_a_document_is_its_next_version(visit: Visit, tmp_path
 def test_an_upload_outlasts_a_vault_that_is_away_for_a_while(visit: Visit, tmp_path: Path) -> None:
     visitor = visit(**DESKTOP)
     page = visitor.page
-    visitor.watch.expected += ["ERR_INTERNET_DISCONNECTED", "net::", "htmx:"]
-    wire = page.context.new_cdp_session(page)
-    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 800_000}
+    visitor.watch.expected += ["net::ERR"]
     file = tmp_path / "film.bin"
     file.write_bytes(os.urandom(4_000_000))
-    wire.send("Network.emulateNetworkConditions", slow)
+    is_away = True
+
+    def answer(route: Route) -> None:
+        if is_away and route.request.method in {"PATCH", "HEAD"}:
+            route.abort("connectionrefused")
+        else:
+            route.continue_()
+
+    page.route("**/uploads/*/", answer)
     send(page, file)
     item = page.locator(".tray-item", has_text="film.bin")
-    expect(item.locator(".state")).to_contain_text("/s")
-    wire.send("Network.emulateNetworkConditions", {**slow, "offline": True})
     expect(item).to_contain_text("Trying again")
-    wire.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})
+    visitor.check_access()
+    is_away = False
     expect(page.locator(".tray-item.is-done")).to_have_count(1, timeout=30_000)
+    page.get_by_role("main").get_by_role("link", name="film.bin", exact=True).click()
+    expect(page.locator("main code")).to_have_text(sha256(file))
