@@ -1,10 +1,11 @@
 """What the walks do with their hands: choosing, sending, dropping; and the two devices they come with."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Visitor
 
@@ -29,6 +30,11 @@ def add(page: Page, files: list[Path]) -> None:
 def choose(page: Page, *names: str) -> None:
     for name in names:
         page.get_by_label(f"Choose {name}", exact=True).check()
+
+
+def thing(page: Page, name: str) -> Locator:
+    """The link of a document or folder in the list, whatever is told beside its name (that it waits to be read)."""
+    return page.get_by_role("main").get_by_role("link", name=re.compile(rf"^{re.escape(name)}( |$)"))
 
 
 def toast_says(page: Page, words: str) -> None:

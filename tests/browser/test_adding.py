@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.browser.hands import DESKTOP, PHONE, Visit, drop, send, sha256, toast_says
+from tests.browser.hands import DESKTOP, PHONE, Visit, drop, send, sha256, thing, toast_says
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(240)]
 
@@ -24,14 +24,14 @@ def test_files_and_a_whole_folder_are_dropped_anywhere_on_the_page(
     page.locator("#dialog").get_by_role("button", name="Add").click()
     expect(page.locator(".tray-item.is-done")).to_have_count(6, timeout=30_000)
     expect(page.locator("[data-list] [data-item]")).to_have_count(4)
-    page.get_by_role("main").get_by_role("link", name="Household", exact=True).click()
+    thing(page, "Household").click()
     for name in ("Car", "Nothing in it", "notes.txt"):
-        expect(page.get_by_role("main").get_by_role("link", name=name, exact=True)).to_be_visible()
+        expect(thing(page, name)).to_be_visible()
     drop(page, papers[4])
-    expect(page.get_by_role("main").get_by_role("link", name=papers[4].name, exact=True)).to_be_visible()
-    page.get_by_role("main").get_by_role("link", name="Car", exact=True).click()
-    page.get_by_role("main").get_by_role("link", name="Insurance", exact=True).click()
-    expect(page.get_by_role("main").get_by_role("link", name="policy.pdf", exact=True)).to_be_visible()
+    expect(thing(page, papers[4].name)).to_be_visible()
+    thing(page, "Car").click()
+    thing(page, "Insurance").click()
+    expect(thing(page, "policy.pdf")).to_be_visible()
 
     # A row dragged onto a folder of the tree moves there
     page.goto("/files/")
@@ -98,7 +98,7 @@ def test_a_name_that_is_taken_is_asked_about_and_versions_are_kept(
     dialog.get_by_role("button", name="Add").click()
     expect(page.locator(".tray-item.is-done")).to_have_count(4)
     for name in ("letter.txt", "list.txt", "list (2).txt"):
-        expect(page.get_by_role("main").get_by_role("link", name=name, exact=True)).to_be_visible()
+        expect(thing(page, name)).to_be_visible()
     expect(page.locator("[data-list] [data-item]")).to_have_count(3)
 
     # All skipped, and a question that is closed: nothing is added
@@ -113,7 +113,7 @@ def test_a_name_that_is_taken_is_asked_about_and_versions_are_kept(
     expect(page.locator(".tray-item")).to_have_count(4)
 
     # The versions on the document's page
-    page.get_by_role("main").get_by_role("link", name="letter.txt", exact=True).click()
+    thing(page, "letter.txt").click()
     versions = page.locator("#versions")
     expect(versions.locator(".version")).to_have_count(2)
     versions.get_by_label("Write a note on version 1").click()
@@ -189,7 +189,7 @@ def test_an_upload_is_paused_and_goes_on_where_it_was_also_after_a_reload(visit:
     begin()
     expect(page.locator(".tray-item.is-done")).to_have_count(1, timeout=30_000)
     assert sent.count("POST") == 1
-    page.get_by_role("main").get_by_role("link", name="film.bin", exact=True).click()
+    thing(page, "film.bin").click()
     expect(page.locator("main code")).to_have_text(sha256(file))
 
 
@@ -200,7 +200,7 @@ def test_a_file_dropped_on_a_document_is_its_next_version(visit: Visit, tmp_path
     letter.write_text("first")
     other.write_text("second")
     send(page, letter)
-    page.get_by_role("main").get_by_role("link", name="letter.txt", exact=True).click()
+    thing(page, "letter.txt").click()
     expect(page.locator("#versions .version")).to_have_count(1)
     drop(page, letter, other)
     toast_says(page, "One file at a time becomes a new version.")
@@ -232,5 +232,5 @@ def test_an_upload_outlasts_a_vault_that_is_away_for_a_while(visit: Visit, tmp_p
     visitor.check_access()
     is_away = False
     expect(page.locator(".tray-item.is-done")).to_have_count(1, timeout=30_000)
-    page.get_by_role("main").get_by_role("link", name="film.bin", exact=True).click()
+    thing(page, "film.bin").click()
     expect(page.locator("main code")).to_have_text(sha256(file))

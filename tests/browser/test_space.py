@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Site, Visitor, Watch
-from tests.browser.hands import DESKTOP, Visit, send, toast_says
+from tests.browser.hands import DESKTOP, Visit, send, thing, toast_says
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(240)]
 WIDTHS = (1280, 820, 390)
@@ -104,5 +104,5 @@ def test_more_than_may_be_kept_is_told_and_still_read(visit: Visit, site: Site, 
     expect(page.get_by_role("alert")).to_contain_text("more than you may")
     look(visitor, "space-over")
     with page.expect_download():
-        page.get_by_role("main").get_by_role("link", name="paper.bin").click()
-        page.get_by_role("main").get_by_role("link", name="Download", exact=True).click()
+        thing(page, "paper.bin").click()
+        page.get_by_role("main").get_by_role("link", name="Download", exact=True).first.click()

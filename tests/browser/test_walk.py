@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Site, Visitor, Watch
-from tests.browser.hands import DESKTOP, PHONE, Visit, add, choose, sha256, toast_says
+from tests.browser.hands import DESKTOP, PHONE, Visit, add, choose, sha256, thing, toast_says
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(240)]
 
@@ -101,7 +101,7 @@ def test_the_main_job(visit: Visit, papers: list[Path], tree: Path, device: dict
     expect(page.get_by_role("heading", level=1, name=first)).to_be_visible()
     expect(page.locator("main code")).to_have_text(sha256(papers[0]))
     with page.expect_download() as download:
-        page.locator("main").get_by_role("link", name="Download", exact=True).click()
+        page.locator("main").get_by_role("link", name="Download", exact=True).first.click()
     target = tmp_path / "came-out"
     download.value.save_as(target)
     assert sha256(target) == sha256(papers[0])
@@ -184,7 +184,7 @@ def test_without_scripts_everything_is_a_plain_form(visit: Visit, papers: list[P
     page.get_by_label("Name", exact=True).fill("Plain")
     page.get_by_role("button", name="Make the folder").click()
     expect(page.get_by_text("Made the folder “Plain”.")).to_be_visible()
-    page.get_by_role("main").get_by_role("link", name="Plain", exact=True).click()
+    thing(page, "Plain").click()
     page.get_by_role("main").get_by_role("link", name="Add files").click()
     page.locator("input[type=file]").set_input_files(papers[:3])
     page.get_by_role("button", name="Add", exact=True).click()
@@ -196,7 +196,7 @@ def test_without_scripts_everything_is_a_plain_form(visit: Visit, papers: list[P
     page.get_by_label("Red", exact=True).check()
     page.get_by_role("button", name="Make the topic").click()
     page.goto("/files/")
-    page.get_by_role("main").get_by_role("link", name="Plain", exact=True).click()
+    thing(page, "Plain").click()
     choose(page, name, papers[1].name)
     page.locator(".selection-bar [value=tag]").click()
     page.get_by_label("Red", exact=True).check()
@@ -207,9 +207,9 @@ def test_without_scripts_everything_is_a_plain_form(visit: Visit, papers: list[P
     page.get_by_label("Files", exact=True).check()
     page.get_by_role("button", name="Move here").click()
     expect(page.get_by_text("Moved 1 thing to Files.")).to_be_visible()
-    page.get_by_role("main").get_by_role("link", name=name, exact=True).click()
+    thing(page, name).click()
     with page.expect_download() as download:
-        page.get_by_role("main").get_by_role("link", name="Download", exact=True).click()
+        page.get_by_role("main").get_by_role("link", name="Download", exact=True).first.click()
     target = tmp_path / "out"
     download.value.save_as(target)
     assert sha256(target) == sha256(papers[0])
