@@ -11,10 +11,11 @@ from documents.tree import with_children
 from sharing import access
 
 RAIL_TOPICS = 30
+RAIL_VIEWS = 12
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """The person's quota, topics and top folders for the rail."""
+    """The person's quota, topics, saved views and top folders for the rail."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {"signup_policy": settings.SIGNUP}
@@ -25,5 +26,6 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "quota": SimpleLazyObject(lambda: Quota.objects.get(user=user)),
         "rail_topics": SimpleLazyObject(lambda: list(access.visible_topics(actor).order_by("name_key")[:RAIL_TOPICS])),
         "has_new_shares": SimpleLazyObject(lambda: access.has_new_shares(actor)),
+        "rail_views": SimpleLazyObject(lambda: list(access.own_views(actor).order_by("name_key")[:RAIL_VIEWS])),
         "rail_folders": SimpleLazyObject(lambda: with_children(access.folders_in(actor, None))),
     }

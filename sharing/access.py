@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 
 from accounts.actors import Actor, ActorKind
 from accounts.models import Group, Membership, User
-from documents.models import Document, Folder, Topic, TrashEntry, Upload
+from documents.models import Document, Folder, SavedView, Topic, TrashEntry, Upload
 from sharing.models import AuditEvent, Comment, Share, ShareLevel, ShareReception
 
 
@@ -92,6 +92,21 @@ def visible_folders(actor: Actor, at_least: Level = Level.VIEW) -> QuerySet[Fold
     if at_least < Level.OWN and (folders := _shared_folders(user, at_least)):
         mine |= Q(path__overlap=folders)
     return Folder.objects.live().filter(mine)
+
+
+def vaults_seen(actor: Actor) -> list[UUID]:
+    """Whose vaults hold something that the actor may see: his own first, then those shared from."""
+    user = actor.active_user
+    if user is None:
+        return []
+    shared = _shares_for(user, Level.VIEW).values_list("document__user", "folder__user").distinct()
+    return [user.pk, *sorted({owner for pair in shared for owner in pair if owner is not None} - {user.pk})]
+
+
+def own_views(actor: Actor) -> QuerySet[SavedView]:
+    """The searches that the actor keeps under a name; nobody else's."""
+    user = actor.active_user
+    return SavedView.objects.filter(user=user) if user is not None else SavedView.objects.none()
 
 
 def documents_in(actor: Actor, folder: Folder | None) -> QuerySet[Document]:
@@ -430,6 +445,13 @@ def fetch_charged_upload(actor: Actor, upload_id: UUID) -> Upload:
     if upload is None:
         raise NotVisible
     return upload
+
+
+def fetch_view(actor: Actor, view_id: UUID) -> SavedView:
+    view = own_views(actor).filter(pk=view_id).first()
+    if view is None:
+        raise NotVisible
+    return view
 
 
 def require_admin(actor: Actor) -> None:

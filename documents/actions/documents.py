@@ -19,6 +19,7 @@ from documents.actions.folders import owner_of_place
 from documents.locks import lock_vault
 from documents.models import Document, Folder, Star
 from documents.names import clean_name, free_name, name_key
+from documents.search import index_document, index_documents
 from sharing import access, audit
 from sharing.access import Level
 from sharing.audit import Verb
@@ -41,6 +42,7 @@ def rename_document(document: Document, name: str, *, by: Actor) -> Document:
         raise NameTaken(_clash([name]))
     before, document.name, document.name_key = document.name, name, key
     document.save(update_fields=["name", "name_key", "updated_at"])
+    index_document(document.pk)
     _tell(Verb.DOCUMENT_RENAMED, document, by, document.user_id, {"from": before})
     return document
 
@@ -119,6 +121,7 @@ def put_in_place(rows: Sequence[Document], folder: Folder | None, renamed: set[U
     kept = [row.pk for row in rows if row.pk not in renamed]
     if kept:
         Document.objects.filter(pk__in=kept).update(folder=folder, trash=None, updated_at=moment)
+    index_documents(renamed)
 
 
 def _clash(names: Sequence[str]) -> str:

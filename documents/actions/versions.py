@@ -21,6 +21,7 @@ from documents.actions.errors import Refused
 from documents.actions.trash import remove_documents, restore
 from documents.locks import lock_vault
 from documents.models import Document, EntryKind, PendingDeletion, Version
+from documents.search import index_document
 from documents.uploads.filing import make_current, next_number
 from sharing import access, audit
 from sharing.access import Level
@@ -50,6 +51,7 @@ def note_version(version: Version, note: str, *, by: Actor) -> Version:
     document, version = _held(version, by)
     version.note = " ".join(note.replace("\x00", "").split())[:NOTE_LIMIT]
     version.save(update_fields=["note"])
+    index_document(document.pk)
     _tell(Verb.VERSION_NOTED, document, version, by)
     return version
 
@@ -94,6 +96,8 @@ def _remove(document: Document, versions: list[Version], by: Actor) -> None:
     keys = [version.pk for version in versions]
     previews.forget_pictures_of(keys)
     Version.objects.filter(pk__in=keys).delete()
+    if any(version.note for version in versions):
+        index_document(document.pk)
     quota.free(document.user_id, sum(version.size_bytes for version in versions))
     jobs.enqueue("documents.tasks.purge_objects")
 

@@ -13,6 +13,7 @@ from documents.models.readings import (
     ReadingReason,
     ReadingState,
 )
+from documents.models.searching import SavedView, SearchEntry, SearchPiece, SearchWord
 from documents.models.topics import DocumentTopic, Topic, TopicColour, TopicReason
 from documents.models.trash import EntryKind, TrashEntry
 from documents.models.upkeep import StrayObject, UpkeepKind, UpkeepRun, VaultIdentity
@@ -35,6 +36,10 @@ __all__ = [
     "Reading",
     "ReadingReason",
     "ReadingState",
+    "SavedView",
+    "SearchEntry",
+    "SearchPiece",
+    "SearchWord",
     "Star",
     "StrayObject",
     "Topic",

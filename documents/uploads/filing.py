@@ -25,6 +25,7 @@ from documents.models import (
     Version,
 )
 from documents.names import free_name, name_key, split_name
+from documents.search import index_document
 from documents.storage import StoreUnavailable
 from documents.uploads.ending import note_for_deletion
 from documents.uploads.refusals import UploadEnded, UploadRefused, WrongOffset, must_be_receiving
@@ -183,6 +184,7 @@ def make_current(document: Document, version: Version) -> None:
     document.object_key, document.size_bytes = version.object_key, version.size_bytes
     document.sha256, document.content_type = version.sha256, version.content_type
     document.save(update_fields=["current_version", "object_key", "size_bytes", "sha256", "content_type", "updated_at"])
+    index_document(document.pk)  # it is found by the words of this version from now on
 
 
 def insert_document(
