@@ -23,6 +23,7 @@ from documents import previews
 from documents.extraction.frames import Ended, Facts, PageRead, PictureMade, TextDone
 from documents.extraction.lane import CannotRead, Lane
 from documents.models import Document, Page, PageSource, Picture, PictureKind, Reading, ReadingState, Version
+from documents.search import index_document
 from documents.storage import ObjectMissing, StoreError, store
 from docuvault.lib.failpoints import Failpoint, failpoint
 from sharing import access, audit
@@ -314,6 +315,7 @@ def _row(reading: Reading, page: PageRead) -> Page:
 
 def _tell_search(version: Version) -> None:
     """The document is found by what is in it from this transaction on."""
+    index_document(version.document_id)
 
 
 def _copy_same(reading: Reading) -> bool:

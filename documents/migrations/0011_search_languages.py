@@ -1,4 +1,4 @@
-"""How text becomes words: a configuration for each language, accents off first, and one function that both sides use."""
+"""How text becomes words: a configuration for each language, accents off first, one function for both sides."""
 
 from django.db import migrations
 
@@ -86,7 +86,8 @@ BEGIN
 END
 $do$;
 CREATE FUNCTION search_config(language text) RETURNS regconfig LANGUAGE sql STABLE PARALLEL SAFE AS $do$
-    SELECT CASE WHEN language = ANY('{<codes>}') THEN ('vault_' || language)::regconfig ELSE 'vault_simple'::regconfig END
+    SELECT CASE WHEN language = ANY('{<codes>}') THEN ('vault_' || language)::regconfig
+                ELSE 'vault_simple'::regconfig END
 $do$;
 """
 FILLED = {

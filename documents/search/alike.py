@@ -5,6 +5,7 @@ from django.db.models import Case, QuerySet, Value, When
 
 from accounts.actors import Actor
 from documents.models import Document
+from documents.names import split_name
 from sharing import access
 
 WORDS, LOOKED_AT, ENOUGH, SHOWN = 12, 40, 300, 6
@@ -15,7 +16,7 @@ TELLING = """
         SELECT e.user_id, u.lexeme, coalesce(array_length(u.positions, 1), 1) AS often
         FROM search_entries e, unnest(e.vector) AS u
         WHERE e.document_id = %(document)s AND u.lexeme NOT LIKE '=%%' AND length(u.lexeme) >= 3
-          AND u.lexeme !~ '^[0-9]'
+          AND u.lexeme !~ '^[0-9]' AND u.lexeme <> %(suffix)s
         ORDER BY coalesce(array_length(u.positions, 1), 1) * sqrt(length(u.lexeme)) DESC, u.lexeme LIMIT %(looked_at)s
     ) AS w, LATERAL (
         SELECT count(*) AS others FROM (
@@ -39,7 +40,15 @@ def more_like(document: Document, actor: Actor) -> QuerySet[Document]:
     with connection.cursor() as cursor:
         cursor.execute(
             TELLING,
-            {"document": document.pk, "vaults": vaults, "looked_at": LOOKED_AT, "enough": ENOUGH, "words": WORDS},
+            {
+                "document": document.pk,
+                # ".pdf" stands in half of all names and tells nothing.
+                "suffix": split_name(document.name)[1].lstrip(".").lower(),
+                "vaults": vaults,
+                "looked_at": LOOKED_AT,
+                "enough": ENOUGH,
+                "words": WORDS,
+            },
         )
         words = " | ".join(
             "'" + lexeme.replace("'", "''").replace("\\", "\\\\") + "'" for (lexeme,) in cursor.fetchall()

@@ -217,7 +217,7 @@ RANK = """
 
 def _best(asked: Asked, after: str, size: int, exact: Sequence[UUID]) -> Found:
     rows = newest(asked)
-    age = {key: moment for key, moment in rows[:WINDOW]}
+    age = dict(rows[:WINDOW])
     ranked = [key for key, _moment in rows[:RANKED]]
     scores: dict[UUID, float] = dict.fromkeys(age, -1.0)
     names = [f"%{_escaped(name_key(term.words))}%" for term in asked.query.wanted]

@@ -58,16 +58,19 @@ MEANT = """
 """
 
 
+NOTHING = SafeString("")
+
+
 @dataclass
 class Hit:
     """A document with what is shown of it. `line` and `name` are marked; `page` is where the line stands."""
 
     document: Document
     name: SafeString
-    line: SafeString = SafeString("")
+    line: SafeString = NOTHING
     page: int | None = None
     is_text: bool = False
-    note: SafeString = SafeString("")
+    note: SafeString = NOTHING
     topics: list[str] = field(default_factory=list)
     state: str = ""
     text: str = ""
@@ -112,7 +115,7 @@ class _Place:
 def _unplaced(text: str) -> str:
     """Any of the lexemes of a tsquery, in any order."""
     lexemes = dict.fromkeys(LEXEME.findall(text))
-    starred = {found for found in re.findall(r"'((?:[^']|'')+)':\*", text)}
+    starred = set(re.findall(r"'((?:[^']|'')+)':\*", text))
     return " | ".join(f"'{lexeme}'{':*' if lexeme in starred else ''}" for lexeme in lexemes)
 
 

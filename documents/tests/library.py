@@ -33,7 +33,12 @@ def read(
     assert document.current_version_id is not None
     Reading.objects.filter(version=document.current_version_id).delete()
     reading = Reading.objects.create(
-        version_id=document.current_version_id, state=state, language=language, page_count=len(pages), title=title
+        version_id=document.current_version_id,
+        owner_id=document.user_id,
+        state=state,
+        language=language,
+        page_count=len(pages),
+        title=title,
     )
     Page.objects.bulk_create([Page(reading=reading, number=number, text=text) for number, text in enumerate(pages, 1)])
     index_document(document.pk)

@@ -72,6 +72,10 @@ BEGIN
                   AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e') LOOP
         EXECUTE 'DROP FUNCTION IF EXISTS ' || name || ' CASCADE';
     END LOOP;
+    FOR name IN SELECT format('%I.%I', n.nspname, c.cfgname) FROM pg_ts_config c
+                JOIN pg_namespace n ON n.oid = c.cfgnamespace WHERE n.nspname = 'public' LOOP
+        EXECUTE 'DROP TEXT SEARCH CONFIGURATION ' || name || ' CASCADE';
+    END LOOP;
 END
 $$;
 """
