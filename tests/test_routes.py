@@ -22,6 +22,7 @@ from accounts.actors import Actor
 from accounts.models import Group, Membership, User
 from documents import previews, uploads
 from documents.actions.folders import make_folder
+from documents.actions.saved_views import save_view
 from documents.actions.topics import make_topic
 from documents.actions.trash import trash_document
 from documents.models import Document, Folder, Page, Reading, Topic, TrashEntry, Upload
@@ -84,6 +85,7 @@ def world(alice: User, bob: User, charlie: User, admin_person: User, client_for:
     entry = trash_document(put(f"{CANARY}-trash.txt", None, by), by=by)
     upload = uploads.begin_upload(f"{CANARY}-upload.txt", 10, folder, by=by)
     invitation, _link = invite("new@vault.test", "member", by=Actor.for_user(admin_person))
+    view = save_view(f"{CANARY}-view", "paper", "", by=by)
     asked = ask_for_room(1024, f"{CANARY}-reason", by=by)
     people = {
         "anonymous": Client(),
@@ -98,6 +100,7 @@ def world(alice: User, bob: User, charlie: User, admin_person: User, client_for:
         "folder_id": str(folder.pk),
         "document_id": str(document.pk),
         "version_id": str(older.pk),
+        "view_id": str(view.pk),
         "topic_id": str(topic.pk),
         "entry_id": str(entry.pk),
         "upload_id": str(upload.pk),
@@ -147,6 +150,7 @@ def body(route: str, world: World) -> dict[str, str]:
     document, folder = str(world.document.pk), str(world.folder.pk)
     known = {
         "/folders/new/": {"name": "New", "parent": folder},
+        "/find/views/new/": {"name": "New", "q": "paper"},
         "/selection/": {"action": "trash", "document": document},
         "/uploads/foresee/": {"folder": folder, "files": '[["a.txt", 1]]'},
         "/topics/new/": {"name": "New", "colour": "red"},
