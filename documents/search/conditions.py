@@ -23,7 +23,7 @@ EITHER = frozenset({"type", "in", "lang", "state"})
 
 
 @SearchVectorField.register_lookup
-class Holds(Lookup):  # type: ignore[type-arg]
+class Holds(Lookup):
     """`vector__holds=text`: the vector matches a tsquery that has been made by `documents.search.words`."""
 
     lookup_name = "holds"

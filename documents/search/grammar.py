@@ -106,8 +106,12 @@ class Query:
         return " ".join(clause.line for clause in self.clauses)
 
     @property
+    def parts(self) -> list[Clause | Filter]:
+        return [*self.clauses, *self.filters]
+
+    @property
     def line(self) -> str:
-        return " ".join(part.line for part in (*self.clauses, *self.filters))
+        return " ".join(part.line for part in self.parts)
 
     @property
     def is_empty(self) -> bool:

@@ -9,6 +9,7 @@ another table) and triggers (what a verb does would not stand in the verb).
 
 import json
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -24,7 +25,7 @@ WORD_BYTES, LONGEST_WORD = 900_000, 64
 BATCH = 200
 
 HOLD = "SELECT 1 FROM documents WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
-PARAMETERS: dict[str, object] = {
+PARAMETERS: dict[str, Any] = {
     "stemmed": list(STEMMED),
     "same_as": json.dumps(SAME_AS),
     "piece": PIECE,

@@ -50,7 +50,7 @@ def find(request: PersonRequest) -> HttpResponse:
     """Documents by their words and by filters; folders and topics by name. A page, its next rows, or the box's list."""
     if "words" in request.GET:  # the form: its address is the line's
         many = {key: request.GET.getlist(key) for key in ("is", "no")}
-        line = query_of({key: value.replace("\x00", "") for key, value in request.GET.items()}, many)
+        line = query_of({key: request.GET[key].replace("\x00", "") for key in request.GET}, many)
         kept = {key: request.GET[key] for key in ("sort", "near") if request.GET.get(key)}
         return redirect(f"{reverse('find')}?{urlencode({'q': line, **kept})}")
     line = _line(request)
@@ -103,7 +103,7 @@ def _named(request: PersonRequest, query: Query) -> dict[str, object]:
 
 def _form(request: PersonRequest, query: Query) -> dict[str, object]:
     """The filter form's fields, and the query in words with a way to take each part out."""
-    parts = [(part.line, query.without(part).line) for part in (*query.clauses, *query.filters)]
+    parts = [(part.line, query.without(part).line) for part in query.parts]
     return {
         "fields": fields_of(query),
         "parts": parts,
