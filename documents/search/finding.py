@@ -34,7 +34,7 @@ RANKED = 400
 # Fewer hits than these, and words that are near come along.
 FEW = 5
 SORTS = ("best", "newest", "oldest", "name", "size")
-COLUMNS = {
+COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "newest": ("-created_at", datetime.fromisoformat),
     "oldest": ("created_at", datetime.fromisoformat),
     "name": ("name_key", str),
