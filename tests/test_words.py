@@ -33,6 +33,8 @@ PLAIN = re.compile(r"[\W\d_]*")
 SAID_ATTRIBUTES = {"title", "aria-label", "placeholder", "alt"}
 SILENT_TAGS = {"script", "style", "template", "code", "time", "kbd"}
 # Units of size and time that Django itself translates come wrapped in part; months and zones are data.
+# A mark in the middle of a word parts no word.
+MARKS = re.compile(r"</?mark>")
 ZONES = re.compile(r"<option[^>]*>.*?</option>", re.DOTALL)
 
 
@@ -71,7 +73,7 @@ def escaped(text: str) -> list[str]:
 
 def unwrapped(page: str) -> list[str]:
     parser = Said()
-    parser.feed(ZONES.sub("", page))
+    parser.feed(MARKS.sub("", ZONES.sub("", page)))
     return [piece for said in parser.said for piece in escaped(said)]
 
 

@@ -217,14 +217,26 @@ ACCOUNTS = {
     "people",
     "withdraw_invitation",
     "outbox",
+    "ask_for_room",
+    "withdraw_request",
+    "answer_request",
+    "groups",
+    "group",
+    "change_member",
+    "delete_group",
 }
+AN_ID = "5d7b1c1e-6c0b-4f54-9f5e-111111111111"
 
 
 def address(name: str) -> str:
     arguments = {
         "account_confirm_email": ["abc"],
         "account_reset_password_from_key": ["1", "abc"],
-        "withdraw_invitation": ["5d7b1c1e-6c0b-4f54-9f5e-111111111111"],
+        "withdraw_invitation": [AN_ID],
+        "answer_request": [AN_ID],
+        "group": [AN_ID],
+        "change_member": [AN_ID, AN_ID],
+        "delete_group": [AN_ID],
         "join": ["abc"],
     }.get(name, [])
     return reverse(name, args=arguments)

@@ -123,7 +123,8 @@ def test_the_number_of_statements_does_not_grow_with_the_list(
         with CaptureQueriesContext(connection) as asked:
             assert client.get(address).status_code == 200
         counts.append(len(asked))
-    assert counts[0] == counts[1]
+    # Where little is found, words that are near are looked for too: fewer rows may cost more.
+    assert counts[1] <= counts[0] if name == "find" else counts[0] == counts[1]
 
 
 def test_a_reader_of_shared_things_costs_no_more_for_many(
@@ -139,7 +140,7 @@ def test_a_reader_of_shared_things_costs_no_more_for_many(
         with CaptureQueriesContext(connection) as asked:
             assert client.get(reverse("find") + "?q=txt").status_code == 200
         counts.append(len(asked))
-    assert counts[0] == counts[1]
+    assert counts[1] <= counts[0]
 
 
 @pytest.mark.django_db(transaction=True)

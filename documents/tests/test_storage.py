@@ -377,7 +377,7 @@ def test_only_the_listed_calls_can_be_made() -> None:
     assert public == {
         "put", "writing", "open", "head", "delete", "objects", "begin_multipart", "put_part",
         "complete_multipart", "abort_multipart", "list_multipart", "presign_get", "make_bucket", "check",
-        "read_identity", "write_identity",
+        "read_identity", "write_identity", "write_anchor", "anchors",
     }  # fmt: skip
     source = Path(storage.__file__).read_text()
     for trap in ("tagging", "_acl", "legal_hold", "IfNoneMatch", "IfMatch", "Metadata=", "delete_bucket"):

@@ -44,7 +44,7 @@ class PdfView {
       pdfjs.GlobalWorkerOptions.workerSrc = dataset.worker;
       this.task = pdfjs.getDocument({
         range: rangesOf(pdfjs, { address: dataset.content, size: Number(dataset.size), sha256: dataset.sha256 }, (trouble) => this.fail(trouble)),
-        rangeChunkSize: 131_072,
+        rangeChunkSize: 65_536,
         disableAutoFetch: true,
         disableStream: true,
         isEvalSupported: false,

@@ -24,8 +24,14 @@ class PictureView {
         picture.addEventListener("load", measured);
         measured();
       }
-      picture.addEventListener("error", () => sheet.classList.add("is-failed"));
-      if (picture.complete && !picture.naturalWidth && picture.loading !== "lazy") sheet.classList.add("is-failed");
+      let tries = 0;
+      picture.addEventListener("error", () => {
+        // Pictures of pages are made when they are looked at, a few at a time.
+        tries += 1;
+        if (sheet.dataset.words && tries < 6 && !this.isClosed) setTimeout(() => { picture.src = picture.getAttribute("src"); }, 2500 * tries);
+        else sheet.classList.add("is-failed");
+      });
+      if (picture.complete && !picture.naturalWidth && !sheet.dataset.words) sheet.classList.add("is-failed");
     });
     root.dataset.state = "ready";
     this.sheets = new Sheets(root, sheets, { draw: (sheet) => this.draw(sheet), clear: (sheet) => this.clear(sheet) });
@@ -144,7 +150,10 @@ class PictureView {
     document.documentElement.classList.remove("prints-viewer");
   }
 
-  close() { this.sheets.close(); }
+  close() {
+    this.isClosed = true;
+    this.sheets.close();
+  }
 }
 
 const piecesOf = (words) => words.map(([, , , , text]) => `${text} `);
