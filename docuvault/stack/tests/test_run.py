@@ -18,7 +18,7 @@ from docuvault.stack.process import family
 from docuvault.stack.tests.running import ADMIN_PASSWORD, RunningStack, passable_folder, survivors, until
 
 pytestmark = pytest.mark.timeout(300)
-PARTS = ("store", "postgres", "worker", "web")
+PARTS = ("store", "postgres", "worker", "reader", "web")
 
 
 @pytest.fixture(scope="module")
