@@ -84,7 +84,7 @@ def test_a_full_vault_shows_its_things_everywhere(
         reverse("topic", args=[tax.pk]): b"policy.pdf",
         reverse("change_topic", args=[tax.pk]): b"Tax",
         reverse("delete_topic", args=[tax.pk]): b"Tax",
-        reverse("find") + "?q=POL": b"policy.pdf",
+        reverse("find") + "?q=POL": b"</mark>icy.pdf",
         reverse("trash"): b"old.txt",
         reverse("purge", args=[entry.pk]): b"old.txt",
         reverse("space"): b"policy.pdf",

@@ -270,9 +270,13 @@ def an_act_is_struck(
         assert told(action) <= (3 if scene.prepare in {objects_to_delete, a_job_left_behind} else 1), action
 
 
+# The reading's own points have no scene here yet: its rows are tested beside it (documents/tests/test_reading.py).
+WITHOUT_A_SCENE = {Failpoint.READING_CLAIMED, Failpoint.READING_WORKED, Failpoint.READING_ENDING}
+
+
 def test_every_failpoint_is_struck() -> None:
     struck = [*(point for point, _act in ON_THE_WAY_IN), *(point for point, _scene in SCENES)]
-    assert {*struck, *IN_A_BACKUP, *IN_A_RESTORE, *ON_THE_WAY_OUT} == set(Failpoint)
+    assert {*struck, *IN_A_BACKUP, *IN_A_RESTORE, *ON_THE_WAY_OUT} == set(Failpoint) - WITHOUT_A_SCENE
 
 
 @pytest.mark.parametrize("effect", list(Effect))
