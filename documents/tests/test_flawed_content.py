@@ -183,7 +183,7 @@ def test_f14_a_zip_that_meets_a_missing_object_breaks_off_and_marks_it(alice_act
 def test_f13_a_zip_that_meets_other_bytes_breaks_off_and_marks_them(alice_actor: Actor, paper: Document) -> None:
     store().put(paper.object_key, b"PAPER")
     answer = zip_documents([paper], [], "x.zip", by=alice_actor)
-    with pytest.raises(Exception, match=r"not those that were stored|has lost its content"):
+    with pytest.raises(Exception, match="lost its content"):
         b"".join(answer.streaming_content)  # type: ignore[arg-type]
     assert flaw_of(paper) == "damaged"
 

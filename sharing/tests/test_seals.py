@@ -18,7 +18,6 @@ from django.utils.timezone import now
 
 from accounts.actors import Actor
 from accounts.models import User
-from documents.storage import store
 from docuvault.lib.roles import migration_role
 from sharing import audit
 from sharing.access import NotAllowed
@@ -30,16 +29,9 @@ from sharing.trail.retention import MAINTENANCE, erase_labels, prune_trail
 from sharing.trail.sealing import anchor_trail, begin_stretch, seal_trail
 from sharing.trail.verifying import Verdict, verify_trail
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("seals")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_anchors")]
 
 SYSTEM = Actor.system()
-
-
-@pytest.fixture(autouse=True)
-def clean_trail() -> None:
-    """The bucket has no anchors of other tests."""
-    for name, _text in list(store().anchors()):
-        store()._client.delete_object(Bucket=store().bucket, Key=f"docuvault/trail/{name}")
 
 
 def tell(count: int = 1, by: Actor = SYSTEM, name: str = "paper") -> None:

@@ -67,6 +67,7 @@ def test_a_day_that_is_none_is_refused_in_words(desk: Client) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("no_anchors")
 def test_the_jobs_seal_anchor_and_verify_and_the_export_holds_what_was_sealed(desk: Client) -> None:
     with transaction.atomic():
         audit.record(audit.Verb.DOCUMENT_RENAMED, by=Actor.system(), target_name="old", details={"from": "=1+1"})
