@@ -51,7 +51,7 @@ def test_alice_shares_bob_reads_and_alice_sees_the_receipt(visit: Visit, site: S
     hers, his = alice.page, bob.page
     hers.goto(address)
     hers.get_by_role("link", name="Share", exact=True).first.click()
-    sheet = hers.locator("dialog .sheet")
+    sheet = hers.locator("dialog .share-sheet")
     sheet.get_by_label("With whom? Handle or e-mail address").fill(f"bob{end}")
     sheet.get_by_role("radio", name="comment").check()
     alice.check_access()

@@ -75,7 +75,7 @@ export class Finding {
     const sheet = this.sheets.all[page - 1];
     if (sheet.hits?.length) this.reveal(sheet);
     else this.sheets.goTo(page);
-    this.sheets.all.forEach((one) => one.querySelectorAll(".hit.is-current").forEach((box) => box.classList.remove("is-current")));
+    this.sheets.all.forEach((one) => one.querySelectorAll(".word-hit.is-current").forEach((box) => box.classList.remove("is-current")));
     this.reveal(sheet);
     this.tell();
   }

@@ -65,7 +65,7 @@ export function boxesOf(ranges, sheet) {
 export function drawHit(layer, boxes, number) {
   return boxes.map(([left, top, width, height]) => {
     const box = document.createElement("div");
-    box.className = "hit";
+    box.className = "word-hit";
     box.dataset.hit = number;
     box.style.left = `${left * 100}%`;
     box.style.top = `${top * 100}%`;
