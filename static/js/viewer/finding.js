@@ -82,7 +82,7 @@ export class Finding {
 
   /** Mark a sheet that was drawn just now. */
   mark(sheet) {
-    sheet.querySelector(".hits")?.replaceChildren();
+    sheet.querySelector(".word-hits")?.replaceChildren();
     sheet.hits = this.terms.length ? this.drawOn(sheet, this.terms) : [];
     if (this.at && Number(sheet.dataset.page) === this.at.page) this.reveal(sheet);
   }

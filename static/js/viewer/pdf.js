@@ -164,7 +164,7 @@ class PdfView {
       const links = await this.linksOf(page, viewport);
       if (this.isClosed) return;
       const hits = document.createElement("div");
-      hits.className = "hits";
+      hits.className = "word-hits";
       sheet.textDivs = layer.textDivs;
       sheet.replaceChildren(canvas, hits, text, links);
       sheet.classList.add("is-drawn");
@@ -199,7 +199,7 @@ class PdfView {
 
   drawHits(sheet, terms) {
     const divs = sheet.textDivs;
-    const layer = sheet.querySelector(".hits");
+    const layer = sheet.querySelector(".word-hits");
     if (!divs || !layer) return [];
     const pieces = divs.map((div) => div.textContent + (div.nextSibling?.nodeName === "BR" ? " " : ""));
     return placesInPieces(pieces, terms).map(({ from, to }, number) => {

@@ -90,7 +90,7 @@ class PictureView {
     });
     layer.append(...sheet.wordSpans);
     const hits = document.createElement("div");
-    hits.className = "hits";
+    hits.className = "word-hits";
     sheet.querySelector(".turn").append(hits, layer);
     this.fitWords(sheet);
     this.finding?.mark(sheet);
@@ -108,13 +108,13 @@ class PictureView {
 
   clear(sheet) {
     sheet.querySelector(".scan-text")?.remove();
-    sheet.querySelector(".hits")?.remove();
+    sheet.querySelector(".word-hits")?.remove();
     sheet.wordSpans = null;
     sheet.hits = [];
   }
 
   drawHits(sheet, terms) {
-    const layer = sheet.querySelector(".hits");
+    const layer = sheet.querySelector(".word-hits");
     if (!layer || !sheet.wordSpans) return [];
     const pieces = sheet.wordSpans.map((span) => span.textContent);
     return placesInPieces(pieces, terms).map(({ from, to }, number) => {
