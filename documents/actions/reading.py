@@ -23,7 +23,7 @@ from documents import previews
 from documents.extraction.frames import Ended, Facts, PageRead, PictureMade, TextDone
 from documents.extraction.lane import CannotRead, Lane
 from documents.models import Document, Page, PageSource, Picture, PictureKind, Reading, ReadingState, Version
-from documents.search import index_document
+from documents.search import hold_documents, index_document
 from documents.storage import ObjectMissing, StoreError, store
 from docuvault.lib.failpoints import Failpoint, failpoint
 from sharing import access, audit
@@ -76,7 +76,11 @@ TAKE_UP = """
     SET state = CASE WHEN attempts >= %(most)s THEN 'failed' ELSE 'waiting' END,
         reason = CASE WHEN attempts >= %(most)s THEN 'gave_up' ELSE '' END,
         finished_at = CASE WHEN attempts >= %(most)s THEN now() END
-    WHERE state = 'reading' AND beat_at < now() - make_interval(secs => %(seconds)s)
+    WHERE version_id IN (
+        SELECT version_id FROM readings
+        WHERE state = 'reading' AND beat_at < now() - make_interval(secs => %(seconds)s)
+        FOR UPDATE SKIP LOCKED
+    )
 """
 SAME = """
     SELECT r.version_id FROM readings r JOIN versions v ON v.id = r.version_id
@@ -276,6 +280,7 @@ def _beat(work: _Work) -> None:
 def _finish(work: _Work, end: Ended) -> None:
     """Text, facts and state in one transaction, unless somebody else has the reading by now."""
     reading, facts = work.reading, work.facts
+    _hold(reading.version)
     pages = [work.pages[number] for number in sorted(work.pages)]
     if end.detail:
         logger.info("version %s: %s %s (%s)", reading.pk, end.state, end.reason, end.detail)
@@ -313,6 +318,11 @@ def _row(reading: Reading, page: PageRead) -> Page:
     )
 
 
+def _hold(version: Version) -> None:
+    """The document before its reading, as whoever deletes it does: the two never wait for each other."""
+    hold_documents([version.document_id])
+
+
 def _tell_search(version: Version) -> None:
     """The document is found by what is in it from this transaction on."""
     index_document(version.document_id)
@@ -341,6 +351,7 @@ def _copy_same(reading: Reading) -> bool:
         data = b"".join(store().open(picture.object_key))
         previews.keep_object(version.pk, picture.kind, 1, data, picture.content_type, picture.width, picture.height)
     with transaction.atomic():
+        _hold(version)
         values = {name: getattr(twin, name) for name in COPIED}
         if not _mine(reading).update(**values, finished_at=now()):
             return True

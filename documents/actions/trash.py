@@ -29,6 +29,7 @@ from documents.actions.folders import ensure_folder_path, rebase
 from documents.locks import lock_vault
 from documents.models import Document, EntryKind, Folder, PendingDeletion, Picture, TrashEntry, Upload, Version
 from documents.names import InvalidName, free_name, name_key
+from documents.search import hold_documents
 from docuvault.lib.failpoints import Failpoint, failpoint
 from sharing import access, audit
 from sharing.access import Level
@@ -347,6 +348,7 @@ def _parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
 
 def remove_documents(ids: list[UUID]) -> int:
     """Remove rows of documents with their versions, and note the objects; answers how many bytes those had."""
+    hold_documents(ids)
     versions = list(Version.objects.filter(document__in=ids).values_list("object_key", "size_bytes"))
     PendingDeletion.objects.bulk_create(
         [PendingDeletion(object_key=key) for key, _size in versions], ignore_conflicts=True

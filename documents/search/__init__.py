@@ -5,13 +5,14 @@ from documents.search.facets import facets_of
 from documents.search.finding import find as find_documents
 from documents.search.grammar import parse
 from documents.search.hits import hits_of
-from documents.search.index import index_document, index_documents
+from documents.search.index import hold_documents, index_document, index_documents
 from documents.search.suggesting import meant, named
 
 __all__ = [
     "facets_of",
     "find_documents",
     "hits_of",
+    "hold_documents",
     "index_document",
     "index_documents",
     "meant",

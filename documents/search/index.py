@@ -111,6 +111,12 @@ ON CONFLICT (document_id) DO UPDATE SET user_id = excluded.user_id, version_id =
 """
 
 
+def hold_documents(documents: Iterable[UUID]) -> None:
+    """Take the rows for as long as the caller's transaction lasts, in one order; those that are gone are passed by."""
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD, [sorted(set(documents))])
+
+
 def index_document(document_id: UUID) -> None:
     """Write down a document's words as they are now. Bears repetition; nothing where it is gone."""
     index_documents([document_id])
@@ -123,5 +129,5 @@ def index_documents(documents: Iterable[UUID]) -> None:
         return
     with transaction.atomic(), connection.cursor() as cursor:
         # First held, then read: of a reading and a renaming at once the second one sees both.
-        cursor.execute(HOLD, [wanted])
+        hold_documents(wanted)
         cursor.execute(INDEX, {**PARAMETERS, "documents": wanted})

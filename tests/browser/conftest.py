@@ -89,6 +89,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         **os.environ,
         "DATABASE_URL": app_url,
         "DATABASE_MIGRATE_URL": migrate_url,
+        # A vault of its own has a bucket of its own: the mark in it names this one.
+        "S3_BUCKET": f"{os.environ['S3_BUCKET']}-site",
         "DOCUVAULT_DATA": str(folder),
         "DOCUVAULT_STATIC_ROOT": str(folder / "static"),
         "DOCUVAULT_BASE_URL": f"http://localhost:{port}",
