@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import connection
-from django.test import Client
+from django.test import Client, TransactionTestCase
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -15,6 +15,7 @@ from accounts.actors import Actor
 from accounts.models import Group, Membership, Role, User
 from documents.storage import store
 from docuvault.lib.roles import migration_role
+from tests.emptying import Emptier
 from tests.totals import TOTALS
 
 CORPUS = Path(__file__).resolve().parent.parent / "shared" / "corpus"
@@ -43,7 +44,10 @@ def django_db_setup(
         with connection.cursor() as cursor:
             cursor.execute("SELECT current_user")
             assert cursor.fetchone() == (settings.APP_ROLE,)
+    emptier = Emptier()
+    TransactionTestCase._fixture_teardown = lambda case: emptier.empty()  # type: ignore[method-assign]
     yield
+    emptier.close()
     with django_db_blocker.unblock(), migration_role():
         teardown_databases(made, verbosity=0)
 
