@@ -100,6 +100,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "PORT": str(port),
     }
     made = Site(f"http://localhost:{port}", environment)
+    made.python("from documents.storage import store\nstore().make_bucket()")
     made.manage("prepare")
     log = (folder / "site.log").open("wb")
     processes = [
