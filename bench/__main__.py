@@ -53,7 +53,8 @@ def main() -> int:
     rows = []
     for row in measured(parts):
         rows.append(row)
-        print(f"  {row.name}: {row.ours}", file=sys.stderr, flush=True)
+        beside = f", beside {row.floor}: {row.ratio}" if row.floor else ""
+        print(f"  {row.name}: {row.ours}{beside}", file=sys.stderr, flush=True)
     print_table(rows)
     missed = [row.name for row in rows if row.is_met is False]
     print(f"{len(rows)} rows, {len(missed)} goals missed")

@@ -23,7 +23,6 @@ from accounts.actions import make_user
 from accounts.actors import Actor
 print(make_user("keeper", "keeper@bench.test", by=Actor.system(), password="bench password", is_confirmed=True).pk)
 """
-SWEPT = "SELECT 1 FROM upkeep_runs WHERE kind = 'sweep' AND objects_seen > %s AND finished_at IS NOT NULL"
 RECONCILE = (
     "from accounts.actors import Actor; from documents.upkeep.sweeping import reconcile; reconcile(by=Actor.job())"
 )
@@ -70,13 +69,6 @@ def seed(vault: RunningVault) -> None:
         connection.execute("ANALYZE")
 
 
-def wait_for_the_first_sweep(vault: RunningVault) -> None:
-    """It begins with the vault, and rounds take turns."""
-    with psycopg.connect(vault.environment["DATABASE_MIGRATE_URL"], autocommit=True) as connection:
-        while not connection.execute(SWEPT, [DOCUMENTS]).fetchone():
-            time.sleep(0.5)
-
-
 def measured(vault: RunningVault, *words: str, expected: int = 0) -> tuple[float, float]:
     """Seconds and peak memory (10^6 bytes) of a command of ours, Python and Django included."""
     start = time.perf_counter()
@@ -98,7 +90,6 @@ def rows(data: Path) -> Iterator[Row]:
     with running_vault(data) as vault:
         seed(vault)
     with running_vault(data) as vault:
-        wait_for_the_first_sweep(vault)
         shell = ("shell", "--no-imports", "-c")
         measured(vault, *shell, LIST)  # the store takes the digests of what it has not seen before
         floor, _memory = measured(vault, *shell, LIST)

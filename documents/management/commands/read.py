@@ -1,6 +1,7 @@
 """`manage.py read`: reads what waits to be read, as it comes, until it is stopped; a part of the stack."""
 
 import logging
+import os
 import signal
 import threading
 from argparse import ArgumentParser
@@ -23,6 +24,8 @@ BEAT = "reader.beat"
 LOOK_SECONDS = 0.4
 OUTAGE_SECONDS = 5.0
 IDLE_SECONDS = 60.0
+# Whoever waits for a page or sends a file comes before what is read meanwhile.
+NICENESS = 10
 # So many looks in vain between two looks for what dead processes left.
 LOOKS_BETWEEN = 25
 
@@ -37,6 +40,8 @@ class Command(BaseCommand):
         parser.add_argument("--until-idle", action="store_true", help="end when nothing waits any more")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not options["until_idle"]:
+            os.nice(NICENESS)
         prepare_languages()
         stopping = threading.Event()
 
