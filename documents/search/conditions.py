@@ -1,5 +1,6 @@
 """What each filter asks of a document, as conditions on rows that the actor may see anyway."""
 
+from collections.abc import Callable
 from datetime import date, datetime, time
 
 from django.contrib.postgres.search import SearchVectorField
@@ -18,6 +19,7 @@ from sharing.models import Share
 
 NAMED_ALIKE = 50
 NOTHING = Q(pk__in=[])
+Through = Callable[[QuerySet[Document]], QuerySet[Document]]
 # A document has one of these only: asked for twice, either will do.
 EITHER = frozenset({"type", "in", "lang", "state"})
 
@@ -33,19 +35,18 @@ class Holds(Lookup):
         return f"{left} @@ %s::tsquery", [*left_parameters, self.rhs]
 
 
-def filtered(rows: QuerySet[Document], query: Query, actor: Actor) -> tuple[QuerySet[Document], list[Problem]]:
-    """The rows that all filters of the query let through, and what about the filters is to be said."""
+def filters_of(query: Query, actor: Actor) -> tuple[Through, list[Problem]]:
+    """What lets rows through that all filters of the query hold for, and what about the filters is to be said."""
     problems: list[Problem] = []
     either: dict[str, Q] = {}
+    conditions: list[Q] = []
     for item in query.filters:
         condition = CONDITIONS[item.key](item, actor, problems)
         if item.key in EITHER and not item.is_not:
             either[item.key] = either[item.key] | condition if item.key in either else condition
         else:
-            rows = rows.exclude(condition) if item.is_not else rows.filter(condition)
-    for condition in either.values():
-        rows = rows.filter(condition)
-    return rows, problems
+            conditions.append(~condition if item.is_not else condition)
+    return (lambda rows: rows.filter(*conditions, *either.values())), problems
 
 
 def topics_named(names: list[str], actor: Actor) -> QuerySet[Topic]:

@@ -22,7 +22,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from accounts.actors import Actor
 from documents.models import Document, DocumentTopic, SearchEntry, SearchPiece
 from documents.names import name_key
-from documents.search.conditions import filtered
+from documents.search.conditions import Through, filters_of
 from documents.search.grammar import Problem, Query
 from documents.search.words import PHRASE, Stemmed, stemmed, unmarked
 from sharing import access
@@ -73,12 +73,15 @@ class Asked:
     words: Stemmed
     vaults: Sequence[UUID]
     topics: tuple[frozenset[UUID], ...]
+    through: Through
+    problems: list[Problem]
 
 
 def ask(query: Query, actor: Actor, *, is_near: bool = False) -> Asked:
     vaults = access.vaults_seen(actor)
+    through, problems = filters_of(query, actor)
     words = stemmed(query, vaults, is_near=is_near)
-    return Asked(query, actor, words, vaults, _topics_of(query, actor))
+    return Asked(query, actor, words, vaults, _topics_of(query, actor), through, problems)
 
 
 def _topics_of(query: Query, actor: Actor) -> tuple[frozenset[UUID], ...]:
@@ -96,15 +99,21 @@ def _topics_of(query: Query, actor: Actor) -> tuple[frozenset[UUID], ...]:
 
 def hits(asked: Asked) -> Iterator[QuerySet[Document]]:
     """The sets that together are all hits; one document may be in several."""
-    own = access.visible_documents(asked.actor, Level.OWN)
-    for n, vault in enumerate(asked.vaults):
-        # The first is his own; of the others he sees what is shared, and the index is asked for that vault alone.
-        rows = own if n == 0 else access.visible_documents(asked.actor).filter(user=vault)
-        rows, _problems = filtered(rows, asked.query, asked.actor)
-        yield from _hits_in(rows, vault, asked)
+    for rows, vaults in _vaults(asked):
+        yield from _hits_in(asked.through(rows), vaults, asked)
 
 
-def _hits_in(rows: QuerySet[Document], vault: UUID, asked: Asked) -> Iterator[QuerySet[Document]]:
+def _vaults(asked: Asked) -> Iterator[tuple[QuerySet[Document], Sequence[UUID]]]:
+    """His own documents, and what others share with him; the index is asked for those vaults alone."""
+    if not asked.vaults:
+        return
+    own, *others = asked.vaults
+    yield access.visible_documents(asked.actor, Level.OWN), [own]
+    if others:
+        yield access.visible_documents(asked.actor).filter(user__in=others), others
+
+
+def _hits_in(rows: QuerySet[Document], vaults: Sequence[UUID], asked: Asked) -> Iterator[QuerySet[Document]]:
     words, query = asked.words, asked.query
     if words.unwanted:
         unwanted = SearchEntry.objects.filter(document=OuterRef("pk"), vector__holds=words.unwanted)
@@ -120,9 +129,9 @@ def _hits_in(rows: QuerySet[Document], vault: UUID, asked: Asked) -> Iterator[Qu
         yield rest
         return
     if words.whole:
-        yield rows.filter(search_entry__user=vault, search_entry__vector__holds=words.whole)
+        yield _in(rows, vaults).filter(search_entry__vector__holds=words.whole)
         if words.has_phrase:
-            yield _in_long_documents(rows, vault, words)
+            yield _in_long_documents(_in(rows, vaults), words)
     named = rest
     for clause in wanted:
         condition = Q(pk__in=[])
@@ -137,16 +146,21 @@ def _hits_in(rows: QuerySet[Document], vault: UUID, asked: Asked) -> Iterator[Qu
             if len(wanted) == 1:
                 yield rest.filter(tagged)
             elif left:
-                yield rest.filter(tagged, search_entry__user=vault, search_entry__vector__holds=left)
+                yield _in(rest, vaults).filter(tagged, search_entry__vector__holds=left)
     if len(wanted) > 1 and all(asked.topics):
         for topics in asked.topics:
             rest = rest.filter(Exists(DocumentTopic.objects.filter(document=OuterRef("pk"), topic__in=topics)))
         yield rest
 
 
-def _in_long_documents(rows: QuerySet[Document], vault: UUID, words: Stemmed) -> QuerySet[Document]:
+def _in(rows: QuerySet[Document], vaults: Sequence[UUID]) -> QuerySet[Document]:
+    """The rows with their entries: of one vault, the index itself looks at no other."""
+    return rows.filter(search_entry__user=vaults[0]) if len(vaults) == 1 else rows.filter(search_entry__user__in=vaults)
+
+
+def _in_long_documents(rows: QuerySet[Document], words: Stemmed) -> QuerySet[Document]:
     """Phrases in documents whose entry knows no places: their pieces do."""
-    rows = rows.filter(search_entry__user=vault, search_entry__is_long=True, search_entry__vector__holds=words.loose)
+    rows = rows.filter(search_entry__is_long=True, search_entry__vector__holds=words.loose)
     for part in words.parts:
         if PHRASE.search(part):
             # A piece does not say its language; the entry has been matched with it.
@@ -162,15 +176,15 @@ def find(
     query: Query, actor: Actor, *, sort: str = "best", after: str = "", size: int = 25, is_near: bool = False
 ) -> Found:
     """A page of hits. With few of them near words are looked for as well. Raises BadCursor."""
-    _rows, problems = filtered(Document.objects.none(), query, actor)
-    found = _page(ask(query, actor, is_near=is_near), sort, after, size)
+    asked = ask(query, actor, is_near=is_near)
+    found = _page(asked, sort, after, size)
     if not is_near and not after and query.wanted and len(found.ids) < min(FEW, size):
         wider = ask(query, actor, is_near=True)
         if wider.words.whole != found.words.whole:
             more = _page(wider, sort, after, size, exact=found.ids)
             if len(more.ids) > len(found.ids):
                 found, is_near = more, True
-    found.is_near, found.problems = is_near, [*query.problems, *problems]
+    found.is_near, found.problems = is_near, [*query.problems, *asked.problems]
     return found
 
 

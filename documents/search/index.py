@@ -131,3 +131,18 @@ def index_documents(documents: Iterable[UUID]) -> None:
         # First held, then read: of a reading and a renaming at once the second one sees both.
         hold_documents(wanted)
         cursor.execute(INDEX, {**PARAMETERS, "documents": wanted})
+
+
+STALE = """
+    SELECT d.id FROM documents d JOIN readings r ON r.version_id = d.current_version_id
+    LEFT JOIN search_entries e ON e.document_id = d.id
+    WHERE r.state = 'ready' AND (e.document_id IS NULL OR e.name_key <> d.name_key OR e.user_id <> d.user_id
+        OR e.version_id IS DISTINCT FROM d.current_version_id)
+"""
+
+
+def stale_documents() -> list[UUID]:
+    """Documents that have been read and are not found by what they are: their words are missing or old."""
+    with connection.cursor() as cursor:
+        cursor.execute(STALE)
+        return [key for (key,) in cursor.fetchall()]

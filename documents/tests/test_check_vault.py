@@ -29,6 +29,7 @@ from documents.models import (
     JobRun,
     JobState,
     PendingDeletion,
+    ReadingState,
     UpkeepRun,
     Upload,
     VaultIdentity,
@@ -36,6 +37,7 @@ from documents.models import (
     VersionFlaw,
 )
 from documents.storage import ObjectStore, StoredObject, StoreUnavailable, new_key, store
+from documents.tests.library import names, write
 from documents.tests.making import folders, put
 from documents.upkeep import checking, rows
 from documents.upkeep.checking import check_vault
@@ -606,3 +608,20 @@ def test_the_command_reads_secrets_from_a_file_and_refuses_nonsense(busy: Docume
     for words in (["--share", "2"], ["--share", "x"], ["--canaries", str(tmp_path / "none")]):
         with pytest.raises(CommandError):
             call_command("check_vault", *words)
+
+
+# --- I13 -------------------------------------------------------------------------------------------------
+
+
+def test_i13_words_that_are_missing_or_old_are_found_and_written_down_anew(alice_actor: Actor) -> None:
+    lost = write("lost.txt", "walrus", by=alice_actor)
+    old = write("old.txt", "walrus", by=alice_actor)
+    write("sound.txt", "walrus", by=alice_actor)
+    write("failed.txt", by=alice_actor, state=ReadingState.FAILED)
+    assert "I13" not in {breach.invariant for breach in check().breaches}
+    sql("DELETE FROM search_entries WHERE document_id = %s", lost.pk)
+    sql("UPDATE search_entries SET version_id = gen_random_uuid() WHERE document_id = %s", old.pk)
+    assert {pair for pair in found(check()) if pair[0] == "I13"} == {("I13", str(lost.pk)), ("I13", str(old.pk))}
+    check(is_repair=True)
+    assert "I13" not in {breach.invariant for breach in check().breaches}
+    assert set(names("walrus", alice_actor)) == {"lost.txt", "old.txt", "sound.txt"}

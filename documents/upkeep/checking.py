@@ -1,4 +1,4 @@
-"""The check of the whole vault: what must hold (I1 to I12) against rows, objects, trail and files.
+"""The check of the whole vault: what must hold (I1 to I13) against rows, objects, trail and files.
 
 It looks while people go on writing, and changes nothing unless it is told to repair. Its memory does
 not grow with the vault: rows come from cursors on the server, objects in pages, both in one order.
@@ -103,6 +103,8 @@ class Check:
             "seals": verdict.seals,
             "anchors": verdict.anchors,
         }
+        self._take("I13", rows.unfindable(), lambda key: repairs.index_again(key, by=self.by))
+        report.looked_at["I13"] = _("the words of every document that has been read")
         self._take("I8", rows.differing_answers())
         report.looked_at["I8"] = _("%(people)d people and %(documents)d documents each, by chance") % {
             "people": rows.SAMPLED_PEOPLE,

@@ -64,6 +64,11 @@ INVARIANTS = (
     ),
     Invariant("I11", gettext_lazy("What was acknowledged can be read with the same bytes"), gettext_lazy("nothing")),
     Invariant("I12", gettext_lazy("No secret stands where it does not belong"), gettext_lazy("nothing")),
+    Invariant(
+        "I13",
+        gettext_lazy("What has been read is found by its words"),
+        gettext_lazy("writes the words of the documents down anew"),
+    ),
 )
 
 

@@ -16,6 +16,7 @@ from documents import jobs
 from documents.hold import may_delete_objects
 from documents.locks import lock_vault
 from documents.models import Document, Folder, JobRun, JobState, PendingDeletion, StrayObject
+from documents.search import index_document
 from documents.storage import store
 from documents.upkeep.matching import named
 from documents.uploads.filing import make_current
@@ -121,6 +122,17 @@ def rewrite_path(folder_id: UUID, *, by: Actor) -> bool:
         folder.path = found[0]
         folder.save(update_fields=["path"])
         _tell(folder, by, {"fields": ["path"]})
+    return True
+
+
+@transaction.atomic
+def index_again(document_id: UUID, *, by: Actor) -> bool:
+    """Write down anew what a document is found by."""
+    document = Document.objects.filter(pk=document_id).first()
+    if document is None:
+        return False
+    index_document(document.pk)
+    _tell(document, by, {"fields": ["words"]})
     return True
 
 

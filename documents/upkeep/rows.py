@@ -18,6 +18,7 @@ from accounts.models import User
 from documents import jobs
 from documents.models import Document, JobRun, JobState
 from documents.names import name_key
+from documents.search.index import stale_documents
 from documents.storage import KEY_PATTERN
 from documents.upkeep.matching import rows_of
 from sharing import access
@@ -244,3 +245,9 @@ def overtried_jobs() -> Iterator[Finding]:
 def failed_jobs() -> Iterator[JobRun]:
     """Jobs that have used up their tries. Not a breach: each waits for an admin."""
     return JobRun.objects.filter(state=JobState.FAILED).order_by("created_at").iterator()
+
+
+def unfindable() -> Iterator[tuple[str, UUID]]:
+    """I13: what has been read, and is not (or no longer) written down as what it is."""
+    for key in stale_documents():
+        yield _("the words of the document are missing or old"), key
