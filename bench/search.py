@@ -1,0 +1,191 @@
+"""Finding in libraries of three sizes, as their owner and as somebody they are shared with, beside bare SQL.
+
+The library is made here: a Zipf vocabulary, English stop words, lengths around 250 words, and planted words in one of
+ten, a hundred and a thousand documents, one and none. A smaller library is the beginning of a larger one. Access is
+applied in ours and not in the floor; ours is ranked and the floor is the newest 25; neither counts exactly.
+"""
+
+import math
+import random
+import time
+import uuid
+from collections.abc import Iterator
+from functools import partial
+from itertools import accumulate
+from statistics import median, quantiles
+from typing import Any
+from urllib.parse import quote_plus
+
+import psycopg
+
+from bench.report import Row, milliseconds, shown
+from bench.vault import Client, RunningVault
+
+SIZES = (1_000, 10_000, 100_000)
+PASSWORD = "bench password of some length"
+TIMES, FACET_TIMES = 30, 10
+VOCABULARY, SHARED = 40_000, 0.85
+STOP = "the of and to a in for is on that by this with you it not or be are from at as your all have new more an was we"
+REFERENCE = "zq77123"
+# The line, and the most it may take: what the peer needs for the same at 100,000, in milliseconds.
+QUERIES: dict[str, tuple[str, float]] = {
+    "1 of 10": ("invoice", 167),
+    "1 of 100": ("insurance", 68),
+    "1 of 1,000": ("tractor", 55),
+    "two words, 1 of 100": ("invoice insurance", 61),
+    "two words, 1 of 1,000": ("invoice tractor", 52),
+    "one document": (REFERENCE, 32),
+    "none": ("absentword", 21),
+    "phrase": ('"the invoice"', 167),
+    "a wrong letter": ("insurannce", 219),
+}
+FLOOR_WORDS = {"invoice": "invoic", "insurance": "insur", "insurannce": "insur"}
+
+PEOPLE = """
+from accounts.actions import make_user
+from accounts.actors import Actor
+from documents.actions.folders import make_folder
+from sharing.models import Share
+for size in %(sizes)r:
+    owner, reader = (make_user(name + str(size), name + str(size) + "@bench.test", by=Actor.system(),
+                               password=%(password)r, is_confirmed=True) for name in ("librarian", "visitor"))
+    folder = make_folder("Shared", None, by=Actor.for_user(owner))
+    Share.objects.create(folder=folder, recipient=reader, shared_by=owner, level=10)
+    print(size, owner.pk, folder.pk)
+"""
+ROWS = (
+    """INSERT INTO documents (id, user_id, folder_id, name, name_key, current_version_id, object_key, size_bytes,
+                              sha256, content_type, created_at)
+       SELECT id, %(owner)s, CASE WHEN is_shared THEN %(folder)s::uuid END, 'Letter ' || n || '.pdf',
+              'letter ' || n || '.pdf', id, id::text, 1000 + n, repeat('0', 64), 'application/pdf',
+              now() - n * interval '1 minute' FROM seed""",
+    """INSERT INTO versions (id, document_id, number, object_key, size_bytes, sha256, content_type)
+       SELECT id, id, 1, id::text, 1000 + n, repeat('0', 64), 'application/pdf' FROM seed""",
+    """INSERT INTO readings (version_id, state, page_count, language)
+       SELECT id, 'ready', 1, CASE WHEN n % 5 = 4 THEN '' ELSE 'en' END FROM seed""",
+    "INSERT INTO pages (reading_id, number, text) SELECT id, 1, words FROM seed",
+    "DROP TABLE seed",
+)
+FLOOR = """
+    SELECT d.id, d.name, left(p.text, 200) FROM search_entries e JOIN documents d ON d.id = e.document_id
+    JOIN pages p ON p.reading_id = d.current_version_id
+    WHERE e.user_id = %(owner)s AND e.vector @@ %(words)s::tsquery ORDER BY d.created_at DESC LIMIT 25
+"""
+
+
+def texts(count: int) -> Iterator[tuple[int, bool, str]]:
+    """The first so many documents of the library: number, whether it is in the shared folder, words."""
+    chance = random.Random(7)
+    letters = "etaoinshrdlucmfwypvbgkjqxz"
+    words = {"".join(chance.choices(letters[: 14 + n % 12], k=3 + n % 8)) for n in range(2 * VOCABULARY)}
+    vocabulary = sorted(words)[:: max(1, len(words) // VOCABULARY)][:VOCABULARY]
+    chance.shuffle(vocabulary)
+    weights, stop = list(accumulate(1 / (n + 2.7) for n in range(len(vocabulary)))), STOP.split()
+    for n in range(count):
+        said = chance.choices(
+            vocabulary, cum_weights=weights, k=min(3000, max(20, int(chance.lognormvariate(math.log(250), 0.6))))
+        )
+        said[::6] = [stop[(n + k) % len(stop)] for k in range(len(said[::6]))]
+        middle = len(said) // 2
+        if n % 10 == 3:
+            said[middle : middle + 2] = ["the", "invoice"]
+        if n % 100 == 13:
+            said[len(said) // 3] = "insurance"
+        if n % 1000 == 23:
+            said[len(said) // 4] = "tractor"
+        if n == 500:
+            said[5] = REFERENCE
+        yield n, chance.random() < SHARED, " ".join(said)
+
+
+def seed(vault: RunningVault) -> tuple[dict[int, str], float]:
+    """Make the libraries; answers whose each is, and how long writing the words down took for the largest."""
+    printed = vault.manage("shell", "--no-imports", "-c", PEOPLE % {"password": PASSWORD, "sizes": SIZES})
+    people = {
+        int(size): (owner, folder) for size, owner, folder in (row.split() for row in printed.splitlines() if row)
+    }
+    taken = 0.0
+    with psycopg.connect(vault.environment["DATABASE_MIGRATE_URL"]) as connection:
+        for size, (owner, folder) in people.items():
+            connection.execute("CREATE TEMP TABLE seed (n int, id uuid, is_shared bool, words text)")
+            with connection.cursor().copy("COPY seed FROM STDIN") as copy:
+                for n, is_shared, words in texts(size):
+                    copy.write_row((n, uuid.uuid4(), is_shared, words))
+            connection.execute("SET CONSTRAINTS ALL DEFERRED")
+            for statement in ROWS:
+                wanted = {"owner": owner, "folder": folder} if "%(" in statement else None
+                connection.execute(statement, wanted)
+            connection.commit()
+            begun = time.perf_counter()
+            vault.manage("reindex", "--owner", f"librarian{size}")
+            taken = time.perf_counter() - begun
+        connection.autocommit = True
+        connection.execute("VACUUM ANALYZE")
+    return {size: owner for size, (owner, _folder) in people.items()}, taken
+
+
+def _tsquery(line: str) -> str:
+    words = line.strip('"').split()
+    joined = "<->" if line.startswith('"') else "&"
+    return f" {joined} ".join(f"'{FLOOR_WORDS.get(word, word)}'" for word in words if word != "the")
+
+
+def _p95(taken: list[float]) -> float:
+    return quantiles(taken, n=20)[-1]
+
+
+def rows(vault: RunningVault) -> Iterator[Row]:
+    owners, taken = seed(vault)
+    rate = SIZES[-1] / taken
+    yield Row(f"words of {SIZES[-1]:,} documents written down anew", f"{taken:.0f} s", "", f"{rate:.0f}/s", "", None)
+    floor = psycopg.connect(vault.environment["DATABASE_URL"], autocommit=True)
+    yield Row("index of all libraries on disk", _sizes(floor), "", "", "", None)
+    slow: dict[tuple[str, str, int], float] = {}
+    for who in ("librarian", "visitor"):
+        for size in SIZES:
+            client = Client(vault.port)
+            client.sign_in(f"{who}{size}", PASSWORD)
+            for name, (line, limit) in QUERIES.items():
+                path = f"/find/?q={quote_plus(line)}"
+                if client.get(path).status != 200:
+                    raise RuntimeError(f"{path} is not answered")
+                ours = milliseconds(partial(client.get, path), TIMES)
+                arguments = {"owner": owners[size], "words": _tsquery(line)}
+                bare = milliseconds(partial(_bare, floor, arguments), TIMES)
+                slow[who, name, size] = _p95(ours)
+                yield Row(
+                    f"find, {name} of {size:,}, {who}",
+                    shown(ours),
+                    shown(bare),
+                    f"{median(ours) / median(bare):.1f} x",
+                    f"< {limit:.0f} ms" if size == SIZES[-1] else "",
+                    median(ours) < limit if size == SIZES[-1] else None,
+                )
+            path = "/find/facets/?q=invoice"
+            yield Row(
+                f"facets, 1 of 10 of {size:,}, {who}", shown(milliseconds(partial(client.get, path), FACET_TIMES))
+            )
+    for who in ("librarian", "visitor"):
+        for name in QUERIES:
+            small, large = slow[who, name, SIZES[-2]], slow[who, name, SIZES[-1]]
+            yield Row(
+                f"find, {name}, {who}: p95 at {SIZES[-1]:,} beside {SIZES[-2]:,}",
+                f"{large:.1f} ms",
+                f"{small:.1f} ms",
+                f"{large / small:.2f} x",
+                "< 3 x",
+                large < 3 * small,
+            )
+    floor.close()
+
+
+def _bare(connection: psycopg.Connection[Any], arguments: dict[str, Any]) -> list[Any]:
+    return connection.execute(FLOOR, arguments).fetchall()
+
+
+def _sizes(connection: psycopg.Connection[Any]) -> str:
+    found = connection.execute(
+        "SELECT relname, pg_total_relation_size(oid) / 1000000 FROM pg_class"
+        " WHERE relname IN ('pages', 'search_entries', 'search_words', 'search_pieces') ORDER BY 1"
+    )
+    return ", ".join(f"{name} {size} MB" for name, size in found)
