@@ -45,7 +45,7 @@ def django_db_setup(
             cursor.execute("SELECT current_user")
             assert cursor.fetchone() == (settings.APP_ROLE,)
     emptier = Emptier()
-    TransactionTestCase._fixture_teardown = lambda case: emptier.empty()  # type: ignore[method-assign]
+    TransactionTestCase._fixture_teardown = lambda case: emptier.empty()  # type: ignore[attr-defined]
     yield
     emptier.close()
     with django_db_blocker.unblock(), migration_role():
