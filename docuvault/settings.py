@@ -132,6 +132,7 @@ DATABASES = {"default": _database("DATABASE_URL", DATABASE_POOL_SIZE)}
 MIGRATION_DATABASE: dict[str, Any] | None = (
     _database("DATABASE_MIGRATE_URL", 0) if env.str("DATABASE_MIGRATE_URL", default="") else None
 )
+MIGRATION_PATIENCE_SECONDS = 10
 APP_ROLE: str = DATABASES["default"].get("USER", "") or "docuvault_app"
 
 CACHES = {
@@ -164,6 +165,8 @@ BACKUP_S3_REGION = env.str("DOCUVAULT_BACKUP_S3_REGION", default="")
 DEFAULT_QUOTA_BYTES = env.int("DOCUVAULT_DEFAULT_QUOTA_BYTES", default=104_857_600)
 MAX_FILE_BYTES = env.int("DOCUVAULT_MAX_FILE_BYTES", default=5 * 1024**3)
 UPLOAD_EXPIRY_HOURS = env.int("DOCUVAULT_UPLOAD_EXPIRY_HOURS", default=168)
+# A connection whose sender brings next to nothing for so long is ended; 0 lets every sender take his time.
+SLOW_SENDER_SECONDS = env.float("DOCUVAULT_SLOW_SENDER_SECONDS", default=60.0)
 TRASH_DAYS = env.int("DOCUVAULT_TRASH_DAYS", default=30)
 # Of each document so many of the newest versions stay, and all of the last days; 0 keeps every version.
 VERSIONS_KEPT = env.int("DOCUVAULT_VERSIONS_KEPT", default=0)

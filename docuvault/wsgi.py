@@ -3,11 +3,14 @@
 import gc
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+
+from docuvault.lib.slow_senders import ending_slow_senders
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "docuvault.settings")
 
-application = get_wsgi_application()
+application = ending_slow_senders(get_wsgi_application(), settings.SLOW_SENDER_SECONDS)
 
 # What is loaded by now stays: looking through it again and again would take a tenth of each small request.
 gc.collect()
