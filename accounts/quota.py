@@ -39,6 +39,17 @@ class TooManyFiles(QuotaExceeded):
         ) % {"limit": self.file_limit}
 
 
+class NoRoomThere(QuotaExceeded):
+    """It does not fit into somebody else's vault: the figures are its owner's, and stay his."""
+
+    def __init__(self, *, wanted: int) -> None:
+        super().__init__(limit=0, available=0, wanted=wanted)
+
+    @property
+    def message(self) -> str:
+        return _("There is no room for this in the owner's vault.")
+
+
 # Plain SQL: each upload passes here twice, and building these with the ORM costs more than running them.
 LOOK = """
     SELECT file_limit FROM quotas
@@ -58,7 +69,8 @@ GROW = """
 # With the quota row held by the statement before, no other upload or purge of this vault is counted late.
 FILES = """
     SELECT (SELECT count(*) FROM versions v JOIN documents d ON d.id = v.document_id WHERE d.user_id = %(user)s)
-         + (SELECT count(*) FROM uploads WHERE user_id = %(user)s AND state IN ('receiving', 'finishing'))
+         + (SELECT count(*) FROM uploads WHERE user_id = %(user)s AND NOT is_import
+            AND state IN ('receiving', 'finishing'))
 """
 MOVE = "UPDATE quotas SET used_bytes = used_bytes + %s, reserved_bytes = reserved_bytes + %s WHERE user_id = %s"
 

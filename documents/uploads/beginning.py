@@ -91,18 +91,26 @@ def admit(
 
 @contextmanager
 def told_when_refused(name: str, owner: User, by: Actor) -> Iterator[None]:
-    """A refusal for want of space gets its row in the trail, apart from the work that is rolled back."""
+    """A refusal for want of space gets its row in the trail, apart from the work that is rolled back.
+
+    Who adds to somebody else's vault is told that there is no room, and none of the owner's figures: not here,
+    and not in the trail, where he reads what he did.
+    """
     try:
         yield
     except quota.QuotaExceeded as error:
+        is_others = by.user is not None and by.user.pk != owner.pk
+        details = {"wanted": error.wanted} if is_others else {"wanted": error.wanted, "available": error.available}
         audit.record_apart(
             audit.Verb.QUOTA_REFUSED,
             by=by,
             target_kind="document",
             target_name=name,
             owner=owner.pk,
-            details={"wanted": error.wanted, "available": error.available},
+            details=details,
         )
+        if is_others:
+            raise quota.NoRoomThere(wanted=error.wanted) from None
         raise
 
 
