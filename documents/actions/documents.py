@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.actors import Actor
-from documents.actions.errors import NameTaken, OtherVault
+from documents.actions.errors import ChangedMeanwhile, NameTaken, OtherVault
 from documents.actions.folders import owner_of_place
 from documents.locks import lock_vault
 from documents.models import Document, Folder, Star
@@ -28,14 +28,19 @@ NAMED_CLASHES = 3
 
 
 @transaction.atomic
-def rename_document(document: Document, name: str, *, by: Actor) -> Document:
-    """Another name in the same folder. Raises InvalidName, NameTaken."""
+def rename_document(document: Document, name: str, *, by: Actor, known: str | None = None) -> Document:
+    """Another name in the same folder. `known` is the name that was shown to whoever asks.
+
+    Raises InvalidName, NameTaken, ChangedMeanwhile.
+    """
     name = clean_name(name)
     access.require_document(by, document, Level.EDIT)
     lock_vault(document.user_id)
     document = access.fetch_document(by, document.pk, Level.EDIT)
     if document.name == name:
         return document
+    if known is not None and document.name != known:
+        raise ChangedMeanwhile(document.name, name)
     key = name_key(name)
     neighbours = Document.objects.live().owned_by(document.user_id).in_folder(document.folder)
     if neighbours.filter(name_key=key).exclude(pk=document.pk).exists():

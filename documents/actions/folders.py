@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.models import User
-from documents.actions.errors import NameTaken, OtherVault, TooDeep, WouldLoop
+from documents.actions.errors import ChangedMeanwhile, NameTaken, OtherVault, TooDeep, WouldLoop
 from documents.locks import lock_vault
 from documents.models import Folder
 from documents.names import clean_name, free_name, name_key
@@ -76,14 +76,19 @@ def _at_path(owner_id: UUID, parent: Folder | None, names: Sequence[str]) -> Fol
 
 
 @transaction.atomic
-def rename_folder(folder: Folder, name: str, *, by: Actor) -> Folder:
-    """Another name in the same place. Raises InvalidName, NameTaken."""
+def rename_folder(folder: Folder, name: str, *, by: Actor, known: str | None = None) -> Folder:
+    """Another name in the same place. `known` is the name that was shown to whoever asks.
+
+    Raises InvalidName, NameTaken, ChangedMeanwhile.
+    """
     name = clean_name(name)
     access.require_folder(by, folder, Level.EDIT)
     lock_vault(folder.user_id)
     folder = access.fetch_folder(by, folder.pk, Level.EDIT)
     if folder.name == name:
         return folder
+    if known is not None and folder.name != known:
+        raise ChangedMeanwhile(folder.name, name)
     there = _named(folder.user_id, folder.parent, name)
     if there is not None and there.pk != folder.pk:
         raise NameTaken(_("There is a folder “%(name)s” here already.") % {"name": name})

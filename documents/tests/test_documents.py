@@ -1,9 +1,13 @@
 """Documents: names, places, stars, and acts on many at once."""
 
+import re
+from collections.abc import Callable
 from functools import partial
+from html import unescape
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.actors import Actor
@@ -19,7 +23,8 @@ from documents.actions.errors import NameTaken, OtherVault
 from documents.actions.selection import move_items, trash_items
 from documents.models import Document, Folder, Star
 from documents.tests.making import at_once, folders, put
-from sharing.access import NotAllowed, NotVisible
+from sharing.access import Level, NotAllowed, NotVisible
+from sharing.actions import share
 from sharing.models import AuditEvent, Share, ShareLevel
 
 
@@ -167,3 +172,33 @@ def test_f20_files_of_one_name_at_once_are_numbered(alice_actor: Actor) -> None:
     results = at_once([lambda: put("a.txt", None, alice_actor)] * 12)
     names = sorted(result.name for result in results if isinstance(result, Document))
     assert len(names) == len(set(names)) == 12, results
+
+
+def test_f23_of_two_who_rename_at_once_the_second_is_asked_again(
+    alice_actor: Actor, alice: User, dora: User, client_for: Callable[[User], Client]
+) -> None:
+    folder = folders("Car", alice_actor)
+    document = put("scan.pdf", folder, alice_actor)
+    share(folder, dora, Level.EDIT, by=alice_actor)
+    for item, kind in ((document, "documents"), (folder, "folders")):
+        address, first, second = f"/{kind}/{item.pk}/rename/", client_for(dora), client_for(alice)
+        shown = known_in(first.get(address).text)
+        assert shown == known_in(second.get(address).text) == item.name
+        assert first.post(address, {"name": "Dora's", "known": shown}).status_code == 302
+        answer = second.post(address, {"name": "Alice's", "known": shown})
+        item.refresh_from_db()
+        assert (answer.status_code, item.name) == (409, "Dora's")
+        page = unescape(answer.text)
+        assert "renamed to “Dora's”" in page
+        assert 'value="Alice\'s"' in page  # both values are told; asked again, it is done
+        assert second.post(address, {"name": "Alice's", "known": known_in(answer.text)}).status_code == 302
+        item.refresh_from_db()
+        assert item.name == "Alice's"
+    told = AuditEvent.objects.filter(action__in=["document_renamed", "folder_renamed"])
+    assert [row.target_name for row in told.order_by("pk")] == ["Dora's", "Alice's"] * 2
+
+
+def known_in(page: str) -> str:
+    found = re.search(r'name="known" value="([^"]*)"', page)
+    assert found is not None
+    return unescape(found.group(1))

@@ -15,7 +15,7 @@ from documents.actions.documents import move_document as move
 from documents.actions.documents import rename_document as rename
 from documents.actions.documents import star_document as star
 from documents.actions.documents import unstar_document as unstar
-from documents.actions.errors import Refused
+from documents.actions.errors import ChangedMeanwhile, Refused
 from documents.actions.topics import tag_documents, untag_documents
 from documents.actions.trash import trash_document as throw_away
 from documents.actions.versions import fetch_version
@@ -97,17 +97,19 @@ def _comments(item: Document) -> list[Comment]:
 @require_http_methods(["GET", "HEAD", "POST"])
 def rename_document(request: PersonRequest, document_id: UUID) -> HttpResponse:
     item = access.fetch_document(request.actor, document_id, Level.EDIT)
-    form = NameForm(request.POST or None, initial={"name": item.name})
+    form, status = NameForm(request.POST or None, initial={"name": item.name}), 422
     if request.method == "POST" and form.is_valid():
         try:
-            item = rename(item, form.cleaned_data["name"], by=request.actor)
+            item = rename(item, form.cleaned_data["name"], by=request.actor, known=request.POST.get("known"))
         except Refused as error:
             form.add_error("name", error.message)
+            status = 409 if isinstance(error, ChangedMeanwhile) else 422
+            item.refresh_from_db(fields=["name"])
         else:
             message = _("It is called “%(name)s” now.") % {"name": item.name}
             return done(request, message, to=back_to(request, reverse("document", args=[item.pk])))
     context = {"form": form, "item": item}
-    return show(request, "documents/rename.html", context, status=422 if form.errors else 200)
+    return show(request, "documents/rename.html", context, status=status if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.middleware import PersonRequest
-from documents.actions.errors import Refused
+from documents.actions.errors import ChangedMeanwhile, Refused
 from documents.actions.folders import ensure_folder_path
 from documents.actions.folders import make_folder as make
 from documents.actions.folders import move_folder as move
@@ -141,17 +141,19 @@ def make_folder(request: PersonRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def rename_folder(request: PersonRequest, folder_id: UUID) -> HttpResponse:
     folder = access.fetch_folder(request.actor, folder_id, Level.EDIT)
-    form = NameForm(request.POST or None, initial={"name": folder.name})
+    form, status = NameForm(request.POST or None, initial={"name": folder.name}), 422
     if request.method == "POST" and form.is_valid():
         try:
-            folder = rename(folder, form.cleaned_data["name"], by=request.actor)
+            folder = rename(folder, form.cleaned_data["name"], by=request.actor, known=request.POST.get("known"))
         except Refused as error:
             form.add_error("name", error.message)
+            status = 409 if isinstance(error, ChangedMeanwhile) else 422
+            folder.refresh_from_db(fields=["name"])
         else:
             message = _("It is called “%(name)s” now.") % {"name": folder.name}
             return done(request, message, to=back_to(request, reverse("folder", args=[folder.pk])))
     context = {"form": form, "item": folder}
-    return show(request, "documents/rename.html", context, status=422 if form.errors else 200)
+    return show(request, "documents/rename.html", context, status=status if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -20,9 +20,12 @@ async function ask(url, method, body) {
   }
 }
 
+/** The form again, with what is the matter with it: it cannot be read, or somebody else was quicker. */
+const isToBeMended = (answer) => answer.status === 422 || answer.status === 409;
+
 async function show(answer, url) {
   const text = await answer.text();
-  if (!answer.ok && answer.status !== 422) {
+  if (!answer.ok && !isToBeMended(answer)) {
     toast(message(text, answer), { kind: "error" });
     return;
   }
@@ -111,7 +114,7 @@ document.addEventListener("submit", async (event) => {
   const answer = await ask(form.getAttribute("action"), "POST", new URLSearchParams(body));
   delete form.dataset.busy;
   if (!answer) return;
-  if (answer.status === 422 || (answer.ok && !answer.headers.has("HX-Done"))) {
+  if (isToBeMended(answer) || (answer.ok && !answer.headers.has("HX-Done"))) {
     await show(answer, form.getAttribute("action"));
     return;
   }
