@@ -4,7 +4,7 @@ Where the two differ, a database has been joined with the bucket of another vaul
 be missing, and a sweep would take the other's for strays.
 """
 
-from documents.models import VaultIdentity
+from documents.models import VaultIdentity, Version
 from documents.storage import store
 
 
@@ -15,6 +15,17 @@ class WrongBucket(Exception):
         super().__init__(
             f"Database and bucket are not of one vault: the database is {database}, the bucket is {bucket}. "
             "Look at DATABASE_URL and S3_BUCKET."
+        )
+
+
+class StrangeBucket(WrongBucket):
+    """The vault keeps documents, and this bucket has never been its own."""
+
+    def __init__(self, count: int) -> None:
+        Exception.__init__(
+            self,
+            f"This vault keeps {count} versions of documents, and the bucket is none of its own: is S3_BUCKET right? "
+            "Where the old bucket is lost, `manage.py check_start --accept-bucket` takes this one.",
         )
 
 
@@ -30,8 +41,14 @@ def check_bucket() -> None:
         raise WrongBucket(ours, found)
 
 
-def mark_bucket() -> None:
-    """Write our id into a bucket that has none. Raises WrongBucket, StoreUnavailable."""
+def mark_bucket(*, is_accepted: bool = False) -> None:
+    """Write our id into a bucket that has none. Raises WrongBucket, StoreUnavailable.
+
+    A vault with documents takes another bucket only where somebody has said so.
+    """
     check_bucket()
     if not store().read_identity():
+        count = Version.objects.count()
+        if count and not is_accepted:
+            raise StrangeBucket(count)
         store().write_identity(str(identity().instance))

@@ -1,6 +1,7 @@
 """`manage.py check_start`: whether the keys and the bucket fit this database; marks a new bucket as this vault's."""
 
 import logging
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -17,10 +18,13 @@ class Command(BaseCommand):
     help = "Checks that master keys and bucket belong to this database, and stops with one line where they do not."
     requires_system_checks: list[str] = []
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--accept-bucket", action="store_true", help="take a new bucket, though documents are kept")
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             check_keys()
-            mark_bucket()
+            mark_bucket(is_accepted=options["accept_bucket"])
         except (KeysMissing, WrongBucket) as error:
             raise CommandError(str(error))
         except StoreUnavailable as error:
