@@ -1,165 +1,35 @@
-"""Database, store or web server stop while people work, or senders stall: what can be answered is, nothing is half
-made, and it goes on by itself."""
+"""Database, store, disks or web server stop while people work, or senders stall: what can be answered is, nothing is
+half made, and it goes on by itself."""
 
 import base64
+import contextlib
 import hashlib
-import http.client
 import io
 import os
-import secrets
+import re
 import socket
 import subprocess
-import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from tusclient.client import TusClient
 
-from docuvault.stack.objectstore import BUCKET, ObjectStoreServer, free_port
-from docuvault.stack.postgres import Postgres
-from docuvault.stack.web import command as web_command
+from docuvault.stack.postgres import SUPERUSER
+from tests.outage import Vault, running_vault, soon
 
-CHECKOUT = Path(__file__).resolve().parents[1]
 pytestmark = [pytest.mark.xdist_group("outage"), pytest.mark.timeout(180)]
-
-SET_UP = """
-from django.test import Client
-from accounts.actions import make_user
-from accounts.actors import Actor
-from documents.uploads import store_stream
-user = make_user("alice", "alice@vault.test", by=Actor.command(), is_confirmed=True)
-document = store_stream("a.txt", iter([b"paper"]), None, size_bound=5, by=Actor.for_user(user))
-client = Client()
-client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
-print(document.pk, client.cookies["sessionid"].value)
-"""
-
-
-@dataclass
-class Vault:
-    """A vault whose parts the test stops and starts."""
-
-    port: int
-    postgres: Postgres
-    store: ObjectStoreServer
-    document: str
-    session: str
-    start_web: Callable[[], "subprocess.Popen[bytes]"]
-    web: "subprocess.Popen[bytes]"
-
-    def restart_web(self) -> None:
-        self.web.terminate()
-        self.web.wait(30)
-        self.web = self.start_web()
-        assert soon(lambda: self.ask("/files/")[0] == 200, 60)
-
-    def ask(
-        self, path: str, method: str = "GET", body: bytes = b"", **headers: str
-    ) -> tuple[int, dict[str, str], bytes]:
-        connection = http.client.HTTPConnection("localhost", self.port, timeout=40)
-        token = "a" * 32
-        cookies = f"sessionid={self.session}; csrftoken={token}"
-        sent = {"Cookie": cookies, "X-CSRFToken": token, "Accept": "text/html"}
-        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        try:
-            connection.request(method, path, body, sent)
-            answer = connection.getresponse()
-            return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
-        finally:
-            connection.close()
-
-    def rows(self, statement: str) -> list[tuple[object, ...]]:
-        with psycopg.connect(self.postgres.app_url) as connection:
-            return connection.execute(statement).fetchall()
-
-    def send(self, name: str) -> tuple[int, dict[str, str], bytes]:
-        return self.ask(
-            "/uploads/",
-            "POST",
-            b"12345",
-            Tus_Resumable="1.0.0",
-            Upload_Length="5",
-            Content_Type="application/offset+octet-stream",
-            Upload_Metadata="filename " + base64.b64encode(name.encode()).decode(),
-        )
-
-
-def soon(holds: Callable[[], bool], seconds: float = 30) -> bool:
-    """Whether something comes true within some seconds."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if holds():
-                return True
-        except OSError:
-            pass
-        time.sleep(0.2)
-    return False
+FORM = "application/x-www-form-urlencoded"
+SHA256_OF = "SELECT sha256 FROM documents WHERE name = '{}'"
 
 
 @pytest.fixture(scope="module")
 def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
-    folder = tmp_path_factory.mktemp("outage")
-    folder.chmod(0o711)
-    postgres = Postgres(folder / "postgres", durable=False)
-    store = ObjectStoreServer(folder / "objects")
-    port = free_port()
-    made: Vault | None = None
-    try:
-        postgres.start()
-        store.start()
-        environment = {
-            **os.environ,
-            "DATABASE_URL": postgres.app_url,
-            "DATABASE_MIGRATE_URL": postgres.migrate_url,
-            "S3_ENDPOINT_URL": store.endpoint_url,
-            "S3_ACCESS_KEY_ID": store.access_key,
-            "S3_SECRET_ACCESS_KEY": store.secret_key,
-            "S3_BUCKET": BUCKET,
-            "DOCUVAULT_STORE_ROOT": str(store.root),
-            "DOCUVAULT_DATA": str(folder / "data"),
-            "DOCUVAULT_STATIC_ROOT": str(folder / "static"),
-            "DOCUVAULT_SECRET_KEY": secrets.token_urlsafe(64),
-            "DOCUVAULT_BASE_URL": f"http://localhost:{port}",
-            "DOCUVAULT_DB_POOL_SIZE": "8",
-            "PORT": str(port),
-        }
-
-        def manage(*words: str) -> str:
-            done = subprocess.run(
-                [sys.executable, "manage.py", *words],
-                cwd=CHECKOUT,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=120,
-                check=False,
-            )
-            assert done.returncode == 0, done.stderr[-2000:]
-            return done.stdout
-
-        manage("prepare")
-        document, session = manage("shell", "--no-imports", "-c", SET_UP).split()[-2:]
-
-        def start_web() -> "subprocess.Popen[bytes]":
-            with (folder / "web.log").open("ab") as log:
-                return subprocess.Popen(
-                    web_command("127.0.0.1", port), cwd=CHECKOUT, env=environment, stdout=log, stderr=log
-                )
-
-        made = Vault(port, postgres, store, document, session, start_web, start_web())
-        assert soon(lambda: made.ask("/files/")[0] == 200)
+    with running_vault(tmp_path_factory.mktemp("outage")) as made:
         yield made
-    finally:
-        if made is not None:
-            made.web.terminate()
-            made.web.wait(30)
-        store.stop()
-        postgres.remove()
 
 
 def test_f08_without_the_store_the_lists_go_on_and_bytes_are_told_to_be_away(vault: Vault) -> None:
@@ -235,20 +105,134 @@ def test_a34_sixty_four_senders_who_stall_keep_nobody_waiting(vault: Vault) -> N
     assert b"stalled" not in vault.ask("/files/")[2]
 
 
+def test_a34_a_sender_of_a_byte_now_and_then_is_ended_and_what_came_is_kept(vault: Vault) -> None:
+    vault.restart_web(DOCUVAULT_SLOW_SENDER_SECONDS="3")
+    data, came = os.urandom(600_000), 200_000
+    address = vault.begin("slow.bin", len(data))
+    sender, sent = vault.sending(address, len(data), data[:came]), came
+
+    def is_ended() -> bool:
+        nonlocal sent
+        try:
+            sent += sender.send(data[sent : sent + 1])
+        except OSError:
+            return True
+        return False
+
+    assert soon(is_ended)
+    sender.close()
+    # What came is taken in once the connection has ended.
+    assert soon(lambda: came <= vault.sender(address, data).offset <= sent)
+    vault.sender(address, data, chunk_size=500_000).upload()
+    assert vault.rows(SHA256_OF.format("slow.bin")) == [(hashlib.sha256(data).hexdigest(),)]
+    vault.restart_web()
+
+
+def test_f07_uploads_meet_a_stop_and_end_or_go_on(vault: Vault) -> None:
+    vault.restart_web(kill_after="3")
+    data, came = os.urandom(600_000), 200_000
+    through, stalled = vault.begin("through.bin", len(data)), vault.begin("stalled.bin", len(data))
+    senders = [vault.sending(address, len(data), data[:came]) for address in (through, stalled)]
+    assert vault.ask("/files/")[0] == 200  # both are being read
+    begun = time.monotonic()
+    vault.web.terminate()
+    with contextlib.suppress(OSError):
+        senders[0].sendall(data[came:])
+        senders[0].recv(100)
+    vault.web.wait(20)
+    assert time.monotonic() - begun < 15
+    for sender in senders:
+        sender.close()
+    vault.start_web()
+    for name, address in (("through.bin", through), ("stalled.bin", stalled)):
+        # Filed meanwhile, or where it was: never a part of it for the whole.
+        if not vault.rows(SHA256_OF.format(name)):
+            assert vault.sender(address, data).offset in {0, came}
+            vault.sender(address, data, chunk_size=500_000).upload()
+        assert vault.rows(SHA256_OF.format(name)) == [(hashlib.sha256(data).hexdigest(),)]
+
+
+def test_f31_f33_a_server_that_can_write_no_file_and_no_log_goes_on(vault: Vault) -> None:
+    """Nothing is spooled on the way in or out, and no line of the log is worth a request."""
+    vault.restart_web(is_disk_full=True)
+    data = os.urandom(9_000_000)  # more than one piece
+    address = vault.begin("spooled.bin", len(data))
+    vault.sender(address, data).upload()
+    ((document, digest),) = vault.rows("SELECT id::text, sha256 FROM documents WHERE name = 'spooled.bin'")
+    assert digest == hashlib.sha256(data).hexdigest()
+    assert vault.ask(f"/documents/{document}/download/")[2] == data
+    chosen = f"action=download&document={document}&document={vault.document}".encode()
+    status, _headers, page = vault.ask("/add/")
+    assert status == 200
+    form = re.search(rb'action="([^"]*/add/[^"]+)"', page)
+    assert form is not None
+    body = b'--b\r\nContent-Disposition: form-data; name="files"; filename="form.bin"\r\n\r\n' + data + b"\r\n--b--\r\n"
+    # What is worth a warning is written to the log, where it can be.
+    assert vault.ask("/nowhere/")[0] == 404
+    assert vault.ask(form.group(1).decode(), "POST", body, Content_Type="multipart/form-data; boundary=b")[0] == 302
+    status, _headers, packed = vault.ask("/selection/", "POST", chosen, Content_Type=FORM)
+    assert status == 200
+    assert zipfile.ZipFile(io.BytesIO(packed)).read("spooled.bin") == data
+    told = (
+        "SELECT count(*) FROM audit_log WHERE action = 'document_added' AND target_name IN ('spooled.bin', 'form.bin')"
+    )
+    assert vault.rows(told) == [(2,)]
+    vault.restart_web()
+
+
+def test_f32_a_full_disk_below_the_database_is_told_and_over_when_there_is_room(vault: Vault) -> None:
+    """Rows of uploads lie on a disk of their own that is full. A log of the database that cannot grow ends it (F15)."""
+    disk = Path(tempfile.mkdtemp(prefix="docuvault-disk-"))
+    disk.chmod(0o711)
+    is_root = os.geteuid() == 0
+    if not is_root or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "x", disk], check=False).returncode:
+        disk.rmdir()
+        pytest.skip("a disk of its own cannot be made on this machine")
+    superuser = vault.postgres.url(SUPERUSER)
+    try:
+        (disk / "rows").mkdir()
+        assert vault.postgres.account is not None
+        os.chown(disk / "rows", vault.postgres.account.uid, vault.postgres.account.gid)
+        with psycopg.connect(superuser, autocommit=True) as session:
+            session.execute(f"CREATE TABLESPACE small LOCATION '{disk / 'rows'}'")
+            session.execute("ALTER TABLE uploads SET TABLESPACE small")
+        filler = (disk / "filler").open("wb", buffering=0)
+        with contextlib.suppress(OSError):
+            while filler.write(bytes(4096)):
+                pass
+        filler.close()
+        answers = [vault.send(f"full {number}.txt") for number in range(80)]
+        refused = [answer for answer in answers if answer[0] != 201]
+        assert refused, "the disk was not full"
+        assert {status for status, _headers, _told in refused} == {503}
+        assert b"Traceback" not in refused[0][2]
+        taken = len(answers) - len(refused)
+        assert vault.rows("SELECT count(*) FROM documents WHERE name LIKE 'full %'") == [(taken,)]
+        assert vault.ask("/files/")[0] == 200
+        assert vault.ask(f"/documents/{vault.document}/download/")[2] == b"paper"
+        (disk / "filler").unlink()
+        assert vault.send("full no more.txt")[0] == 201
+        assert vault.rows("SELECT reserved_bytes FROM quotas WHERE reserved_bytes > 0") == []
+    finally:
+        with psycopg.connect(superuser, autocommit=True) as session:
+            session.execute("ALTER TABLE uploads SET TABLESPACE pg_default")
+            session.execute("DROP TABLESPACE IF EXISTS small")
+        subprocess.run(["umount", disk], check=True)
+        disk.rmdir()
+
+
 def test_an_independent_client_goes_on_after_both_were_restarted_and_days_later(vault: Vault) -> None:
-    data, part, token = os.urandom(400_000), 100_000, "a" * 32
-    headers = {"Cookie": f"sessionid={vault.session}; csrftoken={token}", "X-CSRFToken": token}
-    client = TusClient(f"http://localhost:{vault.port}/uploads/", headers=headers)
-    sender = client.uploader(file_stream=io.BytesIO(data), chunk_size=part, metadata={"filename": "long.bin"})
-    sender.upload_chunk()  # type: ignore[no-untyped-call]
+    data, part = os.urandom(400_000), 100_000
+    sender = vault.sender(data=data, chunk_size=part, metadata={"filename": "long.bin"})
+    sender.upload_chunk()
     vault.store.stop()
     vault.store.start()
-    sender.upload_chunk()  # type: ignore[no-untyped-call]
+    sender.upload_chunk()
     vault.restart_web()
     # Another day, another process of the sender: nothing but the address is known.
     moved = "UPDATE uploads SET expires_at = expires_at - interval '6 days' WHERE name = 'long.bin' RETURNING name"
     assert vault.rows(moved) == [("long.bin",)]
-    later = client.uploader(file_stream=io.BytesIO(data), chunk_size=part, url=sender.url)
+    later = vault.sender(sender.url, data, chunk_size=part)
     assert later.offset == 2 * part
     later.upload()
     ((document, digest),) = vault.rows("SELECT id::text, sha256 FROM documents WHERE name = 'long.bin'")

@@ -18,7 +18,7 @@ from accounts.models import Quota, User
 from accounts.quota import QuotaExceeded
 from documents import jobs, tasks, uploads
 from documents.actions.trash import trash_folder
-from documents.models import Document, JobRun, PendingDeletion, Upload, UploadPiece, UploadState, Version
+from documents.models import Document, JobRun, JobState, PendingDeletion, Upload, UploadPiece, UploadState, Version
 from documents.names import InvalidName
 from documents.storage import StoreUnavailable, new_key, store
 from documents.tests.making import at_once, folders, put
@@ -396,6 +396,32 @@ def test_f24_an_account_disabled_meanwhile_files_nothing(alice: User, alice_acto
     with pytest.raises(NotVisible):
         uploads.receive(upload.pk, 0, io.BytesIO(b"abc"), 3, by=alice_actor)
     assert counters(alice) == (0, 0)
+
+
+def test_an_upload_that_gets_on_may_take_longer_than_its_deadline(alice_actor: Actor) -> None:
+    upload = begin(4, alice_actor)
+    soon = now() + timedelta(minutes=5)
+    Upload.objects.filter(pk=upload.pk).update(expires_at=soon)
+    uploads.receive(upload.pk, 0, io.BytesIO(b"ab"), 2, by=alice_actor)
+    upload.refresh_from_db()
+    assert upload.expires_at > soon + timedelta(hours=100)
+
+
+def test_f24_an_account_disabled_before_the_job_that_ends_its_upload_files_nothing(
+    alice: User, alice_actor: Actor
+) -> None:
+    upload = begin(4, alice_actor)
+    for at, part in ((0, b"ab"), (2, b"cd")):
+        uploads.receive(upload.pk, at, io.BytesIO(part), 2, by=alice_actor)
+    Upload.objects.filter(pk=upload.pk).update(state=UploadState.FINISHING)
+    run = jobs.enqueue("documents.tasks.finish_upload", upload.pk)
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    for _try in range(2):
+        jobs.run(str(run.pk))
+    upload.refresh_from_db()
+    assert (upload.state, Document.objects.count(), counters(alice)) == (UploadState.FAILED, 0, (0, 0))
+    run.refresh_from_db()
+    assert run.state == JobState.DONE
 
 
 def test_a_folder_that_has_gone_before_the_first_byte_refuses_the_beginning(alice: User, alice_actor: Actor) -> None:
