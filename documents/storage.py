@@ -23,13 +23,20 @@ from types import SimpleNamespace
 from typing import Any, Literal
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.handlers import add_expect_header
-from botocore.parsers import ResponseParserError
 from django.conf import settings
 from storages.backends.s3 import S3Storage
-from urllib3.exceptions import HTTPError
 
+from documents.store_answers import (
+    ABILITIES,
+    READ_BYTES,
+    Abilities,
+    ObjectReader,
+    is_range_asked_for,
+    said,
+    told_in_our_words,
+)
 from documents.store_errors import ObjectMissing, StoreError, StoreFull, StoreUnavailable, UploadForgotten
 from documents.wire import Wire
 from documents.writing import PART_BYTES, ObjectWriter, PartReceipt
@@ -54,49 +61,13 @@ __all__ = [
     "store",
 ]
 
-READ_BYTES = 512 * 1024
-CONTENT_RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+)$")
 KEY_PATTERN = re.compile(r"^[0-9a-f]{2}/[0-9a-f]{32}$")
 ANCHOR_NAME = re.compile(r"^[0-9]{4}-[0-9]{10}$")
-# A missing bucket is an outage (a disk that is not mounted), never a missing object.
-OUTAGE_CODES = {"NoSuchBucket"}
-# What servers say when a disk, or the bucket's own quota, is full.
-FULL_CODES = {"InsufficientStorage", "QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded"}
 # What is not a paper's bytes: which vault this bucket belongs to, and what was anchored of its trail.
 OWN_PREFIX = "docuvault/"
 IDENTITY_KEY = OWN_PREFIX + "instance"
 ANCHOR_PREFIX = OWN_PREFIX + "trail/"
 ANCHOR_BYTES = 4096
-
-
-@dataclass(frozen=True)
-class Abilities:
-    """What a kind of server can be trusted with; tests of what one lacks are listed, not passed."""
-
-    verifies_signature: bool = True
-    verifies_md5: bool = True
-    keeps_multipart_after_restart: bool = True
-    refuses_small_parts: bool = True
-    honours_conditions: bool = True
-    answers_ranges_with_206: bool = True
-    forgets_metadata_on_restart: bool = False
-    copies_parts: bool = True
-
-
-ABILITIES = {
-    "aws": Abilities(),
-    "minio": Abilities(),
-    "s3": Abilities(),
-    "rclone": Abilities(
-        keeps_multipart_after_restart=False,
-        refuses_small_parts=False,
-        honours_conditions=False,
-        answers_ranges_with_206=False,
-        forgets_metadata_on_restart=True,
-        copies_parts=False,
-    ),
-    "moto": Abilities(verifies_signature=False, verifies_md5=False, keeps_multipart_after_restart=False),
-}
 
 
 @dataclass(frozen=True)
@@ -143,26 +114,6 @@ class OneConnectionStorage(S3Storage):  # type: ignore[misc]
 
 
 _connection_lock = threading.Lock()
-
-
-@contextmanager
-def _told_in_our_words(key: str = "") -> Iterator[None]:
-    try:
-        yield
-    except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code == "NoSuchUpload":
-            raise UploadForgotten(key) from error
-        if status == 404 and code not in OUTAGE_CODES:
-            raise ObjectMissing(key) from error
-        if status == 507 or code in FULL_CODES:
-            raise StoreFull(f"the object store is full: {status} {code}") from error
-        raise StoreUnavailable(f"the object store answered {status} {code}") from error
-    except (BotoCoreError, HTTPClientError, HTTPError, OSError) as error:
-        raise StoreUnavailable(f"the object store cannot be reached: {type(error).__name__}") from error
-    except (ResponseParserError, ValueError) as error:
-        raise StoreUnavailable("the object store's answer cannot be read") from error
 
 
 class ObjectStore:
@@ -219,7 +170,7 @@ class ObjectStore:
     def put(self, key: str, data: bytes, md5: bytes = b"") -> None:
         """Store an object of at most a part's size. The store verifies the MD5 we send (taken here if not given)."""
         self._check_key(key)
-        with _told_in_our_words(key):
+        with told_in_our_words(key):
             self._wire.put(key, data, _md5(data, md5))
         self._make_durable(key)
 
@@ -235,7 +186,7 @@ class ObjectStore:
             writer.abandon()
             raise
 
-    def open(self, key: str, start: int = 0, end: int | None = None) -> "ObjectReader":
+    def open(self, key: str, start: int = 0, end: int | None = None) -> ObjectReader:
         """The bytes from `start` to before `end`. Raises StoreUnavailable if fewer come than there are.
 
         The answer is asked for here, so a missing object is told before any bytes. Some servers
@@ -245,11 +196,11 @@ class ObjectStore:
         if end is not None and end <= start:
             return ObjectReader(None, 0)
         wanted = f"bytes={start}-{'' if end is None else end - 1}" if start or end is not None else ""
-        with _told_in_our_words(key):
+        with told_in_our_words(key):
             answer = self._wire.get(key, wanted)
         length = int(answer.headers["Content-Length"])
         reader = ObjectReader(answer, length)
-        if wanted and not _is_range_asked_for(answer.headers.get("Content-Range", ""), length, start, end):
+        if wanted and not is_range_asked_for(answer.headers.get("Content-Range", ""), length, start, end):
             reader.close()
             raise StoreUnavailable("the object store answered another range than was asked for")
         return reader
@@ -257,15 +208,15 @@ class ObjectStore:
     def head(self, key: str) -> StoredObject:
         """Size and age of an object. Raises ObjectMissing."""
         self._check_key(key)
-        with _told_in_our_words(key):
+        with told_in_our_words(key):
             answer = self._client.head_object(Bucket=self.bucket, Key=key)
-        return StoredObject(key, int(_said(answer, "ContentLength")), _said(answer, "LastModified"))
+        return StoredObject(key, int(said(answer, "ContentLength")), said(answer, "LastModified"))
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is gone already counts as removed."""
         self._check_key(key)
         try:
-            with _told_in_our_words(key):
+            with told_in_our_words(key):
                 self._client.delete_object(Bucket=self.bucket, Key=key)
         except ObjectMissing:
             return
@@ -279,9 +230,9 @@ class ObjectStore:
     def _listed(self, prefix: str, after: str = "") -> Iterator[StoredObject]:
         token: dict[str, str] = {"StartAfter": after} if after else {}
         while True:
-            with _told_in_our_words():
+            with told_in_our_words():
                 page = self._client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, **token)
-            _said(page, "IsTruncated")
+            said(page, "IsTruncated")
             for item in page.get("Contents", []):
                 yield StoredObject(item["Key"], int(item["Size"]), item["LastModified"])
             if not page["IsTruncated"]:
@@ -293,34 +244,34 @@ class ObjectStore:
     def begin_multipart(self, key: str) -> str:
         """The store's id of a new multipart upload."""
         self._check_key(key)
-        with _told_in_our_words(key):
+        with told_in_our_words(key):
             answer = self._client.create_multipart_upload(
                 Bucket=self.bucket, Key=key, ContentType="application/octet-stream"
             )
-        return str(_said(answer, "UploadId"))
+        return str(said(answer, "UploadId"))
 
     def put_part(self, key: str, upload_id: str, number: int, data: bytes, md5: bytes = b"") -> PartReceipt:
         """Send one part, counted from 1, in order; all but the last at least 5 MiB. Raises UploadForgotten."""
-        with _told_in_our_words(key):
+        with told_in_our_words(key):
             etag = self._wire.put(key, data, _md5(data, md5), upload_id=upload_id, number=number)
         return PartReceipt(number, etag)
 
     def complete_multipart(self, key: str, upload_id: str, parts: list[PartReceipt]) -> None:
         """Make the parts one object. Raises UploadForgotten."""
-        with _told_in_our_words(key):
+        with told_in_our_words(key):
             answer = self._client.complete_multipart_upload(
                 Bucket=self.bucket,
                 Key=key,
                 UploadId=upload_id,
                 MultipartUpload={"Parts": [{"PartNumber": p.number, "ETag": p.etag} for p in parts]},
             )
-        _said(answer, "ETag")
+        said(answer, "ETag")
         self._make_durable(key)
 
     def abort_multipart(self, key: str, upload_id: str) -> None:
         """Forget a multipart upload; one that is forgotten already counts as such."""
         try:
-            with _told_in_our_words(key):
+            with told_in_our_words(key):
                 self._client.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id)
         except (ObjectMissing, UploadForgotten):
             return
@@ -330,11 +281,11 @@ class ObjectStore:
         marker: dict[str, str] = {}
         while True:
             try:
-                with _told_in_our_words():
+                with told_in_our_words():
                     page = self._client.list_multipart_uploads(Bucket=self.bucket, **marker)
             except (ObjectMissing, UploadForgotten):
                 return  # how rclone answers before the first multipart upload since its start
-            _said(page, "Bucket")  # rclone leaves IsTruncated out
+            said(page, "Bucket")  # rclone leaves IsTruncated out
             for upload in page.get("Uploads", []):
                 yield upload["Key"], upload["UploadId"], upload["Initiated"]
             if not page.get("IsTruncated"):
@@ -346,7 +297,7 @@ class ObjectStore:
     def presign_get(self, key: str, *, seconds: int, disposition: str, content_type: str) -> str:
         """An address that gives the object for a short time, with both headers inside the signature."""
         self._check_key(key)
-        with _told_in_our_words(key):
+        with told_in_our_words(key):
             return str(
                 self._client.generate_presigned_url(
                     "get_object",
@@ -374,7 +325,7 @@ class ObjectStore:
     def check(self) -> None:
         """Ask for one key. Raises StoreUnavailable when the store or the bucket is away."""
         try:
-            with _told_in_our_words():
+            with told_in_our_words():
                 self._client.list_objects_v2(Bucket=self.bucket, MaxKeys=1, Prefix="health/")
         except ObjectMissing as error:
             raise StoreUnavailable("the bucket does not exist") from error
@@ -384,16 +335,16 @@ class ObjectStore:
     def read_identity(self) -> str:
         """What `write_identity` left here; empty in a bucket that belongs to nobody yet."""
         try:
-            with _told_in_our_words(IDENTITY_KEY):
+            with told_in_our_words(IDENTITY_KEY):
                 answer = self._client.get_object(Bucket=self.bucket, Key=IDENTITY_KEY)
-                _said(answer, "ContentLength")
+                said(answer, "ContentLength")
                 return str(answer["Body"].read().decode("ascii", "replace")).strip()
         except ObjectMissing:
             return ""
 
     def write_identity(self, instance: str) -> None:
         data = f"{instance}\n".encode()
-        with _told_in_our_words(IDENTITY_KEY):
+        with told_in_our_words(IDENTITY_KEY):
             self._client.put_object(Bucket=self.bucket, Key=IDENTITY_KEY, Body=data, ContentMD5=_md5(data))
         self._make_durable(IDENTITY_KEY)
 
@@ -403,18 +354,18 @@ class ObjectStore:
         """Keep a few lines under a name of digits; what is there already stays."""
         key, data = self._anchor_key(name), text.encode()
         try:
-            with _told_in_our_words(key):
+            with told_in_our_words(key):
                 self._client.head_object(Bucket=self.bucket, Key=key)
             return
         except ObjectMissing:
-            with _told_in_our_words(key):
+            with told_in_our_words(key):
                 self._client.put_object(Bucket=self.bucket, Key=key, Body=data, ContentMD5=_md5(data))
         self._make_durable(key)
 
     def anchors(self) -> Iterator[tuple[str, str]]:
         """Every anchor, oldest first: its name and its text."""
         for item in self._listed(ANCHOR_PREFIX):
-            with _told_in_our_words(item.key):
+            with told_in_our_words(item.key):
                 answer = self._client.get_object(Bucket=self.bucket, Key=item.key)
                 text = answer["Body"].read(ANCHOR_BYTES).decode("utf-8", "replace")
             yield item.key.removeprefix(ANCHOR_PREFIX), text
@@ -446,53 +397,6 @@ class ObjectStore:
                     os.close(handle)
         except OSError as error:
             raise StoreUnavailable(f"the stored file cannot be synced: {type(error).__name__}") from error
-
-
-class ObjectReader(Iterator[bytes]):
-    """The bytes of an answer, half a megabyte at a time. Fewer than promised is an error."""
-
-    def __init__(self, body: Any, size_bytes: int) -> None:
-        self._body = body
-        self._left = size_bytes
-
-    def __next__(self) -> bytes:
-        if not self._left or self._body is None:
-            self.close()
-            raise StopIteration
-        try:
-            chunk: bytes = self._body.read(min(READ_BYTES, self._left))
-        except Exception as error:
-            self.close()
-            raise StoreUnavailable(f"the object store broke off: {type(error).__name__}") from error
-        if not chunk:
-            self.close()
-            raise StoreUnavailable(f"the object store sent {self._left} bytes too few")
-        self._left -= len(chunk)
-        return chunk
-
-    def close(self) -> None:
-        """Done with it, at whatever point: a connection with unread bytes is closed, not used again."""
-        body, self._body = self._body, None
-        if body is not None:
-            body.close()
-            body.release_conn()
-
-
-def _is_range_asked_for(named: str, length: int, start: int, end: int | None) -> bool:
-    """Whether the answer names the range that was asked for, and is as long."""
-    found = CONTENT_RANGE.match(named)
-    if found is None:
-        return False
-    first, last, size = (int(group) for group in found.groups())
-    wanted = (size if end is None else end) - 1
-    return (first, last) == (start, wanted) and length == last - first + 1
-
-
-def _said(answer: dict[str, Any], field: str) -> Any:
-    """What every whole answer says. One whose head was cut off passes as a success with nothing in it."""
-    if field not in answer:
-        raise StoreUnavailable(f"the object store's answer broke off: no {field}")
-    return answer[field]
 
 
 def _md5(data: bytes, digest: bytes = b"") -> str:
