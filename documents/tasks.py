@@ -16,6 +16,7 @@ from accounts.models import Quota, User
 from documents import jobs, uploads
 from documents.actions.trash import purge_expired
 from documents.actions.versions import thin_versions as thin_old_versions
+from documents.exports import sent_back
 from documents.hold import may_delete_objects
 from documents.jobs import job
 from documents.models import PendingDeletion, UpkeepKind, UpkeepRun, Upload, UploadState
@@ -47,6 +48,16 @@ def finish_upload(upload_id: str) -> None:
         except StoreFull:
             alarm.store_is_full()
             raise
+
+
+@job(attempts=8)
+def take_in_import(upload_id: str) -> None:
+    """Take in what a person has sent back, or go on with it."""
+    try:
+        sent_back.take_in_sent(UUID(upload_id))
+    except StoreFull:
+        alarm.store_is_full()
+        raise
 
 
 @job(attempts=8, waits_while_held=True)

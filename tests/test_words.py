@@ -154,7 +154,10 @@ def test_no_sentence_of_a_page_escapes_translation(zoe: User, admin_person: User
             reverse(name)
             for name in ("recent", "starred", "topics", "make_topic", "make_folder", "trash", "empty_trash")
         ),
-        *(reverse(name) for name in ("space", "export_everything", "my_activity", "find", "add_files")),
+        *(
+            reverse(name)
+            for name in ("space", "export_everything", "import_export", "my_activity", "find", "add_files")
+        ),
         *(reverse(name) for name in ("profile", "account_email")),
         *(
             reverse(name)

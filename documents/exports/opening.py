@@ -29,7 +29,10 @@ def opened_export(source: Source) -> tuple[Mark, dict[str, str]]:
     return mark, digests
 
 
-def part_of(mark: Mark, person: str) -> MarkedPerson:
+def part_of(mark: Mark, person: str, preferred: str = "") -> MarkedPerson:
+    """The part of this person; where nobody is named, the only one, or that of the preferred. Raises NotAnExport."""
+    if not person and len(mark.people) > 1:
+        person = next((part.handle for part in mark.people if part.handle.casefold() == preferred.casefold()), "")
     handles = ", ".join(part.handle for part in mark.people)
     if person:
         for part in mark.people:
@@ -49,7 +52,7 @@ def part_of(mark: Mark, person: str) -> MarkedPerson:
 def sums_of(source: Source) -> Iterator[tuple[str, str]]:
     """Digest and path of every line of the checksums. Raises NotAnExport."""
     try:
-        for line in _lines(chunks_of(source, SUMS, 2**50)):
+        for line in _lines(chunks_of(source, SUMS, source.largest_sums)):
             found = LINE.match(line.decode("utf-8", "replace"))
             if found is None:
                 raise NotAnExport(_("%(file)s is damaged.") % {"file": SUMS})

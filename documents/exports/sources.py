@@ -15,6 +15,7 @@ from documents.exports.marks import NotAnExport
 from documents.exports.paths import UnsafePath, checked_path
 
 READ_BYTES = 1024 * 1024
+NO_LIMIT = 2**50
 
 
 class Unreadable(Exception):
@@ -26,7 +27,9 @@ class Unreadable(Exception):
 
 
 class Source(Protocol):
-    """Where an export lies."""
+    """Where an export lies. Its list of checksums is read no further than `largest_sums`."""
+
+    largest_sums: int
 
     def reading(self, path: str) -> AbstractContextManager[BinaryIO]:
         """A file, open from its beginning. Raises Unreadable."""
@@ -40,7 +43,7 @@ def source_at(address: Path) -> Source:
     try:
         if address.is_dir():
             return FolderSource(address)
-        return ZipSource(address)
+        return ZipSource(address, str(address), other=_unpack(address))
     except FileNotFoundError:
         raise NotAnExport(_("There is no %(path)s.") % {"path": address}) from None
     except OSError as error:
@@ -79,11 +82,13 @@ def _parts(path: str) -> tuple[str, ...]:
 class FolderSource:
     """A folder. Each step of a path is opened in the one before, so that no link on the way is followed."""
 
+    largest_sums = NO_LIMIT
+
     def __init__(self, root: Path) -> None:
         self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         if not os.access(MARK, os.F_OK, dir_fd=self._root, follow_symlinks=False):
             self.close()
-            raise NotAnExport(_plain(root))
+            raise NotAnExport(_unpack(root))
 
     @contextmanager
     def reading(self, path: str) -> Iterator[BinaryIO]:
@@ -113,25 +118,29 @@ class FolderSource:
 
 
 class ZipSource:
-    """A ZIP, as it was downloaded, or packed again with one folder around it."""
+    """A ZIP, as it was downloaded, or packed again with one folder around it.
 
-    def __init__(self, path: Path) -> None:
+    `shown` is what it is called, `other` what is said where it is no export at all.
+    """
+
+    def __init__(self, file: Path | BinaryIO, shown: str, *, other: str, largest_sums: int = NO_LIMIT) -> None:
+        self.largest_sums = largest_sums
         try:
-            self._archive = zipfile.ZipFile(path)
-        except zipfile.BadZipFile:
-            if path.suffix.lower() == ".zip":
+            self._archive = zipfile.ZipFile(file)
+        except (zipfile.BadZipFile, NotImplementedError):
+            if shown.lower().endswith(".zip"):
                 raise NotAnExport(
-                    _("%(path)s is damaged, or its download broke off. Download it again.") % {"path": path}
+                    _("%(path)s is damaged, or its download broke off. Download it again.") % {"path": shown}
                 ) from None
-            raise NotAnExport(_plain(path)) from None
+            raise NotAnExport(other) from None
         names = self._archive.namelist()
         marks = [name for name in names if name == MARK or (name.count("/") == 1 and name.endswith(f"/{MARK}"))]
         if len(marks) != 1:
             self.close()
-            raise NotAnExport(_plain(path))
+            raise NotAnExport(other)
         if len(set(names)) != len(names):
             self.close()
-            raise NotAnExport(_("%(path)s holds two files of one name. That is no export.") % {"path": path})
+            raise NotAnExport(_("%(path)s holds two files of one name. That is no export.") % {"path": shown})
         self._prefix = marks[0][: -len(MARK)]
 
     @contextmanager
@@ -157,7 +166,7 @@ class ZipSource:
         self._archive.close()
 
 
-def _plain(path: Path) -> str:
+def _unpack(path: Path) -> str:
     return _(
         "%(path)s is no export of a DocuVault. `manage.py add` brings plain files and folders in"
         " (unpack a ZIP of another origin first)."

@@ -58,8 +58,13 @@ from sharing import access, audit
 
 SPACE = UUID("0b6d3a52-6f0e-4d57-9f0c-5e1f7c1f5a44")
 LISTED = 20
+REFUSED_LISTED = 1000
 
 Step = Callable[[int, int], None]
+
+
+class Interrupted(Exception):
+    """Whoever asked has stopped it, or it goes on later. What came in stays."""
 
 
 @dataclass
@@ -74,6 +79,12 @@ class ImportReport:
     shown_added: list[tuple[str, str]] = field(default_factory=list)
     shown_known: list[tuple[str, str]] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
+    refused_count: int = 0
+
+    def note_refused(self, path: str, why: str) -> None:
+        self.refused_count += 1
+        if len(self.refused) < REFUSED_LISTED:
+            self.refused.append((path, why))
 
     def note_added(self, path: str, note: str, size_bytes: int) -> None:
         self.added += 1
@@ -92,6 +103,7 @@ def take_in(
     *,
     by: Actor,
     person: str = "",
+    preferred: str = "",
     into: str = "",
     is_dry_run: bool = False,
     report: ImportReport | None = None,
@@ -99,7 +111,8 @@ def take_in(
 ) -> ImportReport:
     """One person's part of an export into the actor's vault, below the folder `into`.
 
-    `person` says whose part where there are several. With `is_dry_run` all is read and nothing changes. Raises
+    `person` says whose part where there are several, `preferred` whose if his is among them; `step` is told of every
+    piece of work, and may raise Interrupted. With `is_dry_run` all is read and nothing changes. Raises
     NotAnExport, InvalidName and Refused (for `into`), StoreError; the `report` tells what came in until then.
     """
     report = report if report is not None else ImportReport()
@@ -107,7 +120,7 @@ def take_in(
     if owner is None:
         raise access.NotVisible(_("There is nothing here that you can see."))
     mark, digests = opened_export(source)
-    part = part_of(mark, person)
+    part = part_of(mark, person, preferred)
     run = _Run(source, mark, part, owner, by, _names_of(into), report, step, is_dry_run=is_dry_run)
     try:
         run.work(digests)
@@ -134,7 +147,7 @@ def _tell(mark: Mark, owner: User, report: ImportReport, by: Actor) -> None:
                 "from": mark.vault,
                 "added": report.added,
                 "count": report.total,
-                "left": len(report.refused),
+                "left": report.refused_count,
                 "size_bytes": report.added_bytes,
             },
         )
@@ -173,7 +186,7 @@ class _Run:
         return uuid.uuid5(SPACE, f"{self.owner.pk} {self.mark.vault} {key}")
 
     def refuse(self, path: str, why: str) -> None:
-        self.report.refused.append((path, why))
+        self.report.note_refused(path, why)
 
     def work(self, digests: dict[str, str]) -> None:
         self._read_topics(digests)
@@ -184,6 +197,7 @@ class _Run:
         for digest, path in sums_of(self.source):
             if path.startswith(prefix) and path.endswith(".json") and path.count("/") == 3:
                 self.report.total += 1
+                self.step(self.done, self.part.size_bytes)
                 self._take_record(path, digest)
         if self.report.total < self.part.documents:
             self.refuse(
@@ -394,7 +408,9 @@ class _Run:
                 if (brought := self._store(told, version)) is not None:
                     stored.append(brought)
             return self._file(upload, told, folder, stored)
-        except (Unreadable, InvalidName, Refused, UploadRefused, QuotaExceeded, Http404, PermissionDenied) as error:
+        except (
+            Unreadable, InvalidName, Refused, UploadRefused, QuotaExceeded, Http404, PermissionDenied, Interrupted
+        ) as error:  # fmt: skip
             note_for_deletion(version.received.object_key for version in stored)
             fail_upload(upload, error, by=self.by)
             raise

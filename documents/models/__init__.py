@@ -17,7 +17,7 @@ from documents.models.searching import SavedView, SearchEntry, SearchPiece, Sear
 from documents.models.topics import DocumentTopic, Topic, TopicColour, TopicReason
 from documents.models.trash import EntryKind, TrashEntry
 from documents.models.upkeep import StrayObject, UpkeepKind, UpkeepRun, VaultIdentity
-from documents.models.uploads import LIVE_UPLOAD_STATES, PendingDeletion, Upload, UploadPiece, UploadState
+from documents.models.uploads import LIVE_UPLOAD_STATES, Import, PendingDeletion, Upload, UploadPiece, UploadState
 
 __all__ = [
     "FINAL_READING_STATES",
@@ -26,6 +26,7 @@ __all__ = [
     "DocumentTopic",
     "EntryKind",
     "Folder",
+    "Import",
     "JobRun",
     "JobState",
     "Page",

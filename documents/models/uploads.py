@@ -28,9 +28,10 @@ LIVE_UPLOAD_STATES = (UploadState.RECEIVING, UploadState.FINISHING)
 class Upload(models.Model):
     """One file being received. Made, with its reservation, before the first byte.
 
-    `user` is charged; `actor` sends. With `replaces` the bytes become that document's next version,
-    or, where it is gone by then, a document of their own. `object_key` is the final object of the one-pass way, noted
-    before it is written, so that a sweep finds what a dead process left.
+    `user` is charged; `actor` sends. An `is_import` is an export on its way back in: its ZIP is no document and is not
+    charged, and what is in it is taken in by a job (`Import`). With `replaces` the bytes become that document's next
+    version, or, where it is gone by then, a document of their own. `object_key` is the final object of the one-pass
+    way, noted before it is written, so that a sweep finds what a dead process left.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
@@ -51,6 +52,7 @@ class Upload(models.Model):
     failure = models.CharField(max_length=500, blank=True, default="", db_default="")
     document = models.ForeignKey(Document, on_delete=models.SET_NULL, null=True, blank=True, related_name="uploads")
     replaces = models.ForeignKey(Document, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    is_import = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
     expires_at = models.DateTimeField()
@@ -65,6 +67,11 @@ class Upload(models.Model):
                 condition=models.Q(received_bytes__gte=0) & models.Q(reserved_bytes__gte=0),
                 name="ck_uploads_bytes",
             ),
+            models.UniqueConstraint(
+                fields=["user"],
+                condition=models.Q(is_import=True, state__in=["receiving", "finishing"]),
+                name="uq_uploads_one_import",
+            ),
         ]
         indexes: ClassVar = [
             models.Index(
@@ -76,6 +83,24 @@ class Upload(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Import(models.Model):
+    """An export that a person sends back: where it goes, how far it is, what came of it. Its state is its upload's."""
+
+    upload = models.OneToOneField(Upload, on_delete=models.CASCADE, primary_key=True, related_name="taking_in")
+    into = models.CharField(max_length=2000, blank=True, default="", db_default="")
+    done_bytes = models.BigIntegerField(default=0, db_default=0)
+    total_bytes = models.BigIntegerField(default=0, db_default=0)
+    report = models.JSONField(default=dict, db_default={})
+
+    class Meta:
+        db_table = "imports"
+        verbose_name = _("import")
+        verbose_name_plural = _("imports")
+
+    def __str__(self) -> str:
+        return str(self.upload_id)
 
 
 class UploadPiece(models.Model):

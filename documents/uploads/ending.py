@@ -52,6 +52,14 @@ def stop_upload(upload_id: UUID, *, by: Actor) -> bool:
     return closed is not None
 
 
+def end_import(upload_id: UUID, failure: str = "") -> None:
+    """What an import brought has been taken in, or cannot be: its ZIP goes."""
+    upload = Upload.objects.filter(pk=upload_id).first()
+    if upload is not None:
+        with transaction.atomic():
+            _close(upload, UploadState.FAILED if failure else UploadState.DONE, failure)
+
+
 def expire_uploads(limit: int = 500) -> int:
     """End uploads past their deadline; answers how many."""
     late = Upload.objects.filter(state__in=LIVE_UPLOAD_STATES, expires_at__lt=now())[:limit]

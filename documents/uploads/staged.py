@@ -13,7 +13,9 @@ from datetime import timedelta
 from typing import BinaryIO
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor, ActorKind
@@ -73,7 +75,7 @@ def receive(
     incoming = Incoming(stream, room if length is None else length, checksum)
     staging = Staging(upload, offset, is_held=checksum is not None)
     data = incoming.piece()
-    if offset == 0 and len(data) == upload.declared_bytes:
+    if offset == 0 and len(data) == upload.declared_bytes and not upload.is_import:
         if length is None:
             incoming.must_be_over()
         incoming.must_match()
@@ -167,7 +169,9 @@ class Staging:
             )
             offset += piece.size_bytes
         upload.received_bytes = offset
-        upload.save(update_fields=["received_bytes", "updated_at"])
+        # What gets on may take as long as it needs.
+        upload.expires_at = max(upload.expires_at, now() + timedelta(hours=settings.UPLOAD_EXPIRY_HOURS))
+        upload.save(update_fields=["received_bytes", "expires_at", "updated_at"])
         failpoint(Failpoint.PIECE_NAMING)
         self.offset = offset
 
@@ -215,6 +219,8 @@ def finish_upload(upload_id: UUID, *, by: Actor) -> Document | None:
             return upload.document
         if upload.received_bytes != upload.declared_bytes:
             raise WrongOffset(upload.received_bytes)
+        if upload.is_import:
+            return _hand_over_import(upload)
         if upload.state == UploadState.RECEIVING:
             is_large = upload.declared_bytes > FINISH_AT_ONCE_BYTES
             upload.state = UploadState.FINISHING
@@ -229,6 +235,16 @@ def finish_upload(upload_id: UUID, *, by: Actor) -> Document | None:
             return None
     failpoint(Failpoint.UPLOAD_FINISHING)
     return assemble(upload_id, by=by)
+
+
+def _hand_over_import(upload: Upload) -> None:
+    """What was sent is no document: a job takes in what is in it. The caller holds the row."""
+    if upload.state == UploadState.RECEIVING:
+        upload.state = UploadState.FINISHING
+        upload.save(update_fields=["state", "updated_at"])
+        jobs.enqueue("documents.tasks.take_in_import", upload.pk)
+    elif upload.state != UploadState.FINISHING:
+        raise UploadEnded(upload.failure or _("This upload has ended."))
 
 
 def assemble(upload_id: UUID, *, by: Actor) -> Document:

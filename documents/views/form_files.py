@@ -4,7 +4,7 @@ Rejected: Django's own multipart parser and handlers. It keeps or copies whole f
 without a word, and takes a body that was cut off for one that has ended.
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -15,12 +15,23 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from accounts.actors import Actor
 from accounts.quota import QuotaExceeded
 from documents import uploads
-from documents.models import Document, Folder
+from documents.actions.errors import Refused
+from documents.models import Document, Folder, Upload
 from documents.names import InvalidName, clean_name
 
 READ_BYTES = 1024 * 1024
 PARTS_LIMIT = 1_000
 FIELD_LIMIT = 32
+
+
+class Writing(Protocol):
+    """Where the bytes of one file go."""
+
+    upload: Upload
+
+    def write(self, chunk: bytes) -> None: ...
+    def finish(self) -> Document | None: ...
+    def abandon(self, reason: BaseException) -> None: ...
 
 
 class FormFiles:
@@ -41,7 +52,7 @@ class FormFiles:
         self.refused: list[tuple[str, str]] = []
         self.skipped: list[str] = []
         self.status = 400
-        self._writing: uploads.OnePass | None = None
+        self._writing: Writing | None = None
         self._headers: dict[str, bytes] = {}
         self._field = self._value = b""
         self._parts = 0
@@ -117,14 +128,16 @@ class FormFiles:
             if there is not None and self._on_clash == b"skip":
                 self.skipped.append(there.name)
                 return
-            replaces = self.replaces or there
-            self._writing = uploads.OnePass(name, self.folder, declared, bound, by=self.actor, replaces=replaces)
+            self._writing = self._open(name, declared, bound, self.replaces or there)
         except QuotaExceeded:
             if self.left == self.length and not self.documents and not self.refused:
                 raise  # the first file, in the first bytes: answered before the rest travels
             self._refuse(name, _("There is not enough space left for it."), 413)
-        except (InvalidName, uploads.UploadRefused) as error:
+        except (InvalidName, Refused, uploads.UploadRefused) as error:
             self._refuse(name, error.message, getattr(error, "status", 400))
+
+    def _open(self, name: str, declared: str, bound: int, replaces: Document | None) -> Writing:
+        return uploads.OnePass(name, self.folder, declared, bound, by=self.actor, replaces=replaces)
 
     def _named(self, name: str) -> Document | None:
         """The document of this name in the folder, where the form says to replace it or to leave it."""
@@ -153,7 +166,8 @@ class FormFiles:
             return
         writing, self._writing = self._writing, None
         try:
-            self.documents.append(writing.finish())
+            document = writing.finish()
+            self.documents += [document] if document is not None else []
         except uploads.UploadRefused as error:
             self._refuse(writing.upload.name, error.message, error.status)
 

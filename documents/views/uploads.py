@@ -10,7 +10,6 @@ import base64
 import binascii
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 from functools import wraps
 from typing import Any, cast
 from uuid import UUID
@@ -18,7 +17,6 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.core import signing
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -36,11 +34,13 @@ from documents import uploads
 from documents.actions.errors import Refused
 from documents.actions.folders import ensure_folder_path, find_folder_path
 from documents.actions.versions import twins_of
+from documents.exports.sent_back import begin_import
 from documents.models import Document, Folder, Upload, UploadState
 from documents.names import InvalidName, shown_name
 from documents.storage import StoreError, StoreFull, StoreUnavailable
 from documents.upkeep import alarm
 from documents.views.form_files import FormFiles
+from documents.views.tickets import opened, ticket_of
 from docuvault.lib.failpoints import Failpoint, failpoint
 from sharing import access
 from sharing.access import Level
@@ -52,7 +52,6 @@ TUS_EXTENSIONS = "creation,creation-with-upload,expiration,checksum,termination"
 BODY_TYPE = "application/offset+octet-stream"
 METADATA_LIMIT = 8192
 TICKET_SALT = "documents.add-files"
-TICKET_LIFE = timedelta(hours=12)
 TWINS_ASKED = 100
 
 View = Callable[..., HttpResponseBase]
@@ -133,6 +132,8 @@ def create_upload(request: PersonRequest) -> HttpResponseBase:
     if length is None:
         return _told(_("The size of the file must be given."), 400)
     metadata = _metadata(request.headers.get("Upload-Metadata", ""))
+    if metadata.get("purpose") == "import":
+        return _create_import(request, metadata, length)
     folder = access.fetch_place(request.actor, _folder_id(metadata.get("folder", "")), Level.VIEW)
     *directories, _last = [part for part in metadata.get("relativePath", "").split("/") if part] or [""]
     carries_bytes = request.headers.get("Content-Type", "") == BODY_TYPE
@@ -151,9 +152,24 @@ def create_upload(request: PersonRequest) -> HttpResponseBase:
         upload = _begin(request.actor, metadata, length, folder, [] if replaces else directories, replaces, upload_id)
         if carries_bytes or length == 0:
             upload = _take_first(request, upload)
+    return _created(upload)
+
+
+def _created(upload: Upload) -> HttpResponse:
     response = _described(HttpResponse(status=201), upload)
     response.headers["Location"] = reverse("upload", args=[upload.pk])
     return response
+
+
+def _create_import(request: PersonRequest, metadata: dict[str, str], length: int) -> HttpResponse:
+    """The ZIP of an export on its way back: it becomes no document, and a job takes it in when all of it is here."""
+    upload_id, upload = uploads.upload_of_key(request.headers.get("Idempotency-Key", ""), length, by=request.actor)
+    if upload is None:
+        name, into = metadata.get("filename", ""), metadata.get("into", "")
+        upload = begin_import(name, length, into, by=request.actor, upload_id=upload_id)
+        if request.headers.get("Content-Type", "") == BODY_TYPE:
+            upload = _take_first(request, upload)
+    return _created(upload)
 
 
 def _begin(
@@ -322,16 +338,7 @@ def _folder_id(value: str) -> UUID | None:
 def ticket_for(actor: Actor, folder: Folder | None, document: Document | None = None) -> str:
     """Lets this person, in this session, send files to this place, or versions of this document, for some hours."""
     place, replaced = str(folder.pk) if folder else "", str(document.pk) if document else ""
-    return signing.dumps(_claims(actor, place, replaced), salt=TICKET_SALT)
-
-
-def _claims(actor: Actor, folder_id: str, document_id: str) -> dict[str, str]:
-    return {
-        "user": str(actor.user.pk) if actor.user else "",
-        "session": actor.session_hash,
-        "folder": folder_id,
-        "document": document_id,
-    }
+    return ticket_of(actor, TICKET_SALT, folder=place, document=replaced)
 
 
 @require_safe
@@ -391,18 +398,7 @@ def _place_of(request: PersonRequest, ticket: str) -> tuple[Folder | None, Docum
 
     Raises NotAllowed for any but this person's, session's and site's.
     """
-    own = f"{request.scheme}://{request.get_host()}"
-    is_ours = request.headers.get("Sec-Fetch-Site", "same-origin") in {"same-origin", "none"}
-    if not is_ours or request.headers.get("Origin", own) != own:
-        raise access.NotAllowed(_("This form came from another site."))
-    try:
-        claims = signing.loads(ticket, salt=TICKET_SALT, max_age=TICKET_LIFE)
-    except signing.BadSignature:
-        raise access.NotAllowed(_("This page has been open for too long. Load it again and send the files once more."))
-    if claims != _claims(request.actor, claims.get("folder", ""), claims.get("document", "")):
-        raise access.NotAllowed(
-            _("This page was made for another sign-in. Load it again and send the files once more.")
-        )
+    claims = opened(request, ticket, TICKET_SALT)
     if claims["document"]:
         return None, _replaced(request.actor, claims["document"])
     return access.fetch_place(request.actor, _folder_id(claims["folder"]), Level.EDIT), None
@@ -418,9 +414,12 @@ def _plain_refusal(
 def _add_page(
     request: PersonRequest, folder: Folder | None, document: Document | None, status: int = 200
 ) -> HttpResponse:
+    place = document or folder
+    user = request.actor.active_user
     context = {
         "folder": folder,
         "document": document,
+        "is_own": place is None or (user is not None and place.user_id == user.pk),
         "ticket": ticket_for(request.actor, folder, document),
         "max_file_bytes": settings.MAX_FILE_BYTES,
     }

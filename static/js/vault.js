@@ -1,6 +1,7 @@
 // Brings the frame to life. Everything listens on the document, so swapped pages need no new start.
 import "./dialogs.js";
 import "./drag.js";
+import "./importing.js";
 import "./keys.js";
 import "./menus.js";
 import "./search.js";

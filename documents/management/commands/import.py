@@ -63,7 +63,7 @@ class Command(BaseCommand):
                 _("Stopped. What came in stays; run the same command again for the rest."), returncode=INTERRUPTED
             )
         self.tell(report, is_dry_run=options["dry_run"])
-        if report.refused:
+        if report.refused_count:
             sys.exit(1)
 
     def take(self, options: dict[str, Any], owner: User, report: ImportReport) -> None:
@@ -95,12 +95,12 @@ class Command(BaseCommand):
                     "added": report.added,
                     "bytes": filesizeformat(report.added_bytes),
                     "known": report.known,
-                    "refused": len(report.refused),
+                    "refused": report.refused_count,
                 }
             )
             self.list(_("would come in") if is_dry_run else _("came in"), report.shown_added, report.added)
             self.list(_("there already"), report.shown_known, report.known)
-            self.list(_("refused"), report.refused, len(report.refused))
+            self.list(_("refused"), report.refused, report.refused_count)
         except BrokenPipeError:
             # Whoever read along has gone; nothing is left to say to him.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
