@@ -28,6 +28,9 @@ from documents.tests.test_plain_form import body, counters, nothing_lasts, objec
 from documents.tests.test_tus import content, create, head, patch
 from sharing.audit import Verb
 
+TUS = {"Tus-Resumable": "1.0.0"}
+BODY = "application/offset+octet-stream"
+
 
 @pytest.fixture
 def client(alice: User, client_for: Callable[[User], Client]) -> Client:
@@ -157,6 +160,59 @@ def test_a32_sent_fifty_times_at_once_without_a_key_it_is_fifty(client: Client, 
     assert Document.objects.count() == 50
     assert len(set(Document.objects.values_list("name_key", flat=True))) == 50
     assert counters(alice) == (250, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_f05_a32_one_key_is_one_document_by_whichever_way_and_however_often_it_is_sent(
+    client: Client, alice: User
+) -> None:
+    """Whole, begun only, begun and sent on, given up and begun again: at once, and then each of them once more."""
+    cookies, data = client.cookies, b"12345"
+
+    def asked(kind: str) -> str:
+        own = Client()
+        own.cookies = cookies
+        try:
+            whole = kind == "whole"
+            headers = {**TUS, "Upload-Length": "5", "Upload-Metadata": "filename YS50eHQ=", "Idempotency-Key": "one"}
+            sent = BODY if whole else "text/plain"
+            answer = own.post("/uploads/", data if whole else b"", content_type=sent, headers=headers)
+            if answer.status_code == 409:
+                return "again"
+            assert answer.status_code == 201, answer.content
+            address = answer["Location"]
+            if kind == "given up":
+                own.delete(address, headers=TUS)
+            if kind in {"sent on", "given up"}:
+                # Another one may be quicker with these bytes, or have given the upload up.
+                own.patch(address, data, content_type=BODY, headers={**TUS, "Upload-Offset": "0"})
+            return str(answer.get("Upload-Document", "")) or str(
+                own.head(address, headers=TUS).get("Upload-Document", "")
+            )
+        finally:
+            connections.close_all()
+
+    ways = ["whole", "begun", "sent on", "given up"] * 5
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(asked, ways))
+    asked("sent on")
+    document = Document.objects.get()
+    assert (document.name, content(document)) == ("a.txt", data)
+    assert {asked(way) for way in ways[:4] * 2} == {str(document.pk)}
+    upload = Upload.objects.get(state="done")
+    for _try in range(3):
+        assert uploads.finish_upload(upload.pk, by=Actor.for_user(alice)) == document
+    assert Document.objects.get().versions.count() == 1
+    assert counters(alice) == (5, 0)
+
+
+def test_a_plain_form_sent_again_shows_that_the_bytes_are_there(client: Client) -> None:
+    """It has no key: whoever lost the answer and sends it again is shown both, and drops one."""
+    assert send(client, body(("paper.bin", b"12345"))).headers["Location"].startswith("/files/")
+    answer = send(client, body(("paper.bin", b"12345")))
+    assert answer.headers["Location"].startswith("/uploads/twins/")
+    assert client.get(answer.headers["Location"]).status_code == 200
+    assert set(Document.objects.values_list("name", flat=True)) == {"paper.bin", "paper (2).bin"}
 
 
 # --- Archives: nothing is ever unpacked into a vault ---------------------------------------------------

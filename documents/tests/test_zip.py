@@ -5,17 +5,21 @@ import io
 import os
 import zipfile
 from collections.abc import Callable, Iterator
+from itertools import chain, repeat
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from zipstream import ng
 
 from accounts.actors import Actor
 from accounts.models import User
 from documents.actions.trash import trash_document
 from documents.downloads import MANIFEST, MemberGone, zip_documents
-from documents.models import Document, Folder
+from documents.models import Document, Folder, Version
+from documents.storage import ObjectStore
 from documents.tests.making import folders, put
 from sharing.models import AuditEvent, Share, ShareLevel
 
@@ -131,3 +135,71 @@ def test_bytes_that_are_not_those_that_were_stored_break_the_archive(alice_actor
 
     with pytest.raises(StoreError):
         archive_of(zip_documents(list(rows), [], "x.zip", by=alice_actor))
+
+
+def test_beyond_the_limits_of_the_old_format_it_is_a_zip64(alice_actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With limits of a thousand bytes and three files instead of 4 GiB and 65,535."""
+    monkeypatch.setattr(ng, "ZIP64_LIMIT", 1000)
+    monkeypatch.setattr(ng, "ZIP_FILECOUNT_LIMIT", 3)
+    data = {f"{n}.bin": os.urandom(600 + n * 300) for n in range(5)}
+    rows = [put(name, None, alice_actor, found) for name, found in data.items()]
+    answer = zip_documents(rows, [], "x.zip", by=alice_actor)
+    packed = b"".join(answer.streaming_content)  # type: ignore[arg-type]
+    assert len(packed) == int(answer.headers["Content-Length"])
+    assert b"PK\x06\x06" in packed  # the end record of ZIP64
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        assert archive.testzip() is None
+        assert {name: archive.read(name) for name in archive.namelist() if name != MANIFEST} == data
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_a_file_of_more_than_four_gigabytes_leaves_in_a_zip(
+    alice_actor: Actor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    size, chunk = 4 * 1024**3 + 5, bytes(8 * 1024 * 1024)
+    whole = hashlib.sha256()
+    for _ in range(size // len(chunk)):
+        whole.update(chunk)
+    whole.update(bytes(size % len(chunk)))
+    small, large = put("small.txt", None, alice_actor, b"small"), put("large.bin", None, alice_actor, b"x")
+    Version.objects.filter(document=large).update(size_bytes=size, sha256=whole.hexdigest())
+    Document.objects.filter(pk=large.pk).update(size_bytes=size, sha256=whole.hexdigest())
+    opened = ObjectStore.open
+
+    def zeros(store: ObjectStore, key: str, start: int = 0, end: int | None = None) -> Any:
+        if key != large.object_key:
+            return opened(store, key, start, end)
+        return chain(repeat(chunk, size // len(chunk)), [bytes(size % len(chunk))])
+
+    monkeypatch.setattr(ObjectStore, "open", zeros)
+    large.refresh_from_db()
+    with (tmp_path / "sparse.zip").open("wb") as file:
+        for part in zip_documents([large, small], [], "x.zip", by=alice_actor).streaming_content:  # type: ignore[union-attr]
+            # Zeros are skipped, so that the file holds few bytes.
+            file.seek(len(part), os.SEEK_CUR) if part == chunk[: len(part)] else file.write(part)  # type: ignore[arg-type]
+    with zipfile.ZipFile(tmp_path / "sparse.zip") as archive:
+        assert archive.getinfo("large.bin").file_size == size
+        assert archive.read("small.txt") == b"small"
+
+
+def test_each_object_is_opened_at_its_turn_and_none_is_held(
+    alice_actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [put(f"{n}.bin", None, alice_actor, os.urandom(1_000_000)) for n in range(4)]
+    opened: list[str] = []
+    before = ObjectStore.open
+
+    def noted(store: ObjectStore, key: str, *range_: Any) -> Any:
+        opened.append(key)
+        return before(store, key, *range_)
+
+    monkeypatch.setattr(ObjectStore, "open", noted)
+    parts = iter(zip_documents(rows, [], "x.zip", by=alice_actor).streaming_content)  # type: ignore[arg-type]
+    given = 0
+    for part in parts:
+        given += len(part)
+        # So many are open as what was given has reached, and the reading of no other is told.
+        assert len(opened) <= given // 1_000_000 + 1
+        assert AuditEvent.objects.filter(action="document_downloaded").count() == len(opened)
+    assert opened == [row.object_key for row in rows]

@@ -9,13 +9,15 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.conf import settings
 
 from accounts.actors import Actor
 from documents.actions.trash import purge, trash_document
 from documents.models import Document
+from documents.storage import ObjectStore
 from documents.tests.making import folders, put
 from documents.upkeep.manifests import OBJECTS, generations, read_list
-from documents.upkeep.places import place_at
+from documents.upkeep.places import PlaceUnusable, place_at
 from docuvault.lib.failpoints import Effect, Failpoint
 from tests.faults.acting import Driver
 from tests.faults.upkeep import breaches, heal
@@ -104,3 +106,27 @@ def test_f37_a_restoration_struck_at_any_step_is_whole_when_it_is_run_again(
     assert ended.get("copied") + ended.get("there") == 2
     heal()
     assert breaches() == []
+
+
+def test_a_backup_in_a_bucket_of_its_own_restores_like_one_in_a_folder(
+    driver: Driver, papers: None, vault: str, alice_actor: Actor
+) -> None:
+    name = f"kept-{secrets.token_hex(4)}"
+    address = f"s3://{name}/office/vault"
+    with pytest.raises(PlaceUnusable, match="there is no such bucket"):
+        list(place_at(address).sizes("generations/"))
+    with pytest.raises(PlaceUnusable, match="the vault's own bucket"):
+        place_at(f"s3://{settings.S3_BUCKET}/backup")
+    keys = {"access_key": settings.S3_ACCESS_KEY_ID, "secret_key": settings.S3_SECRET_ACCESS_KEY}
+    ObjectStore(endpoint_url=settings.S3_ENDPOINT_URL, bucket=name, **keys).make_bucket()
+    put("large.bin", None, alice_actor, os.urandom(9_000_000))  # more than one part
+    assert driver.act("back_up", place=address).get("copied") == 3
+    # The next one takes what is new, also after one that was killed on its way.
+    put("later.txt", None, alice_actor)
+    driver.struck(Failpoint.BACKUP_OBJECT_COPIED, Effect.KILL, "back_up", place=address)
+    again = driver.act("back_up", place=address)
+    assert (again.get("error"), again.get("copied")) == (None, 0)
+    assert {found.split("/")[0] for found, _size in place_at(f"s3://{name}").sizes("office/")} == {"office"}
+    ended = driver.act("restore_into", place=address, vault=vault)
+    assert (ended.get("error"), ended.get("lost"), ended.get("breaches")) == (None, 0, [])
+    assert (ended.get("documents"), ended.get("copied")) == (4, 4)
