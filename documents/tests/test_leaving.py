@@ -39,42 +39,37 @@ def files(root: Path) -> dict[str, str]:
     }
 
 
-def test_a_vault_comes_out_and_into_another_one_the_same(full: User, bob: User, tmp_path: Path) -> None:
+def told(root: Path, handle: str) -> list[Any]:
+    """What the records say, without ids and moments."""
+    found = []
+    for record in records(root).values():
+        version_files = [(row["number"], row["note"], row["sha256"]) for row in record["versions"]]
+        trash = record["trash"] and (record["trash"]["kind"], record["trash"]["name"], record["trash"]["place"])
+        current = next(row["file"] for row in record["versions"] if row["number"] == record["current_version"])
+        # Of what was thrown away under one name, either may have come first.
+        path = current.removeprefix(handle) if not trash else ""
+        topics = [(topic["name"], topic["colour"], topic["reason"]) for topic in record["topics"]]
+        found.append((record["name"], record["place"], path, version_files, topics, record["is_starred"], trash))
+    return sorted(found, key=str)
+
+
+def live(root: Path, handle: str) -> dict[str, str]:
+    return {path.removeprefix(f"{handle}/"): digest for path, digest in files(root).items() if "/files/" in path}
+
+
+def test_a_vault_comes_out_and_into_another_one_the_same_and_out_of_that_once_more(
+    full: User, bob: User, tmp_path: Path
+) -> None:
     report = exported(tmp_path / "a", full)
     assert report.is_whole
     taken = taken_in(tmp_path / "a", bob)
     assert taken.refused == []
     assert taken.added == report.documents == Document.objects.filter(user=full).count()
     assert kept_by(bob) == kept_by(full)
-
-
-def test_what_came_in_leaves_the_same_but_for_ids_and_moments(full: User, bob: User, tmp_path: Path) -> None:
-    exported(tmp_path / "a", full)
-    taken_in(tmp_path / "a", bob)
     exported(tmp_path / "b", bob)
-
-    def told(root: Path, handle: str) -> list[Any]:
-        found = []
-        for record in records(root).values():
-            version_files = [(row["number"], row["note"], row["sha256"]) for row in record["versions"]]
-            trash = record["trash"] and (record["trash"]["kind"], record["trash"]["name"], record["trash"]["place"])
-            current = next(row["file"] for row in record["versions"] if row["number"] == record["current_version"])
-            # Of what was thrown away under one name, either may have come first.
-            path = current.removeprefix(handle) if not trash else ""
-            topics = [(topic["name"], topic["colour"], topic["reason"]) for topic in record["topics"]]
-            found.append((record["name"], record["place"], path, version_files, topics, record["is_starred"], trash))
-        return sorted(found, key=str)
-
     assert told(tmp_path / "a", "alice") == told(tmp_path / "b", "bob")
-    live = {path.removeprefix("alice/"): digest for path, digest in files(tmp_path / "a").items() if "/files/" in path}
-    assert live == {
-        path.removeprefix("bob/"): digest for path, digest in files(tmp_path / "b").items() if "/files/" in path
-    }
-
-
-def test_taking_in_twice_doubles_nothing(full: User, bob: User, tmp_path: Path) -> None:
-    exported(tmp_path / "a", full)
-    taken_in(tmp_path / "a", bob)
+    assert live(tmp_path / "a", "alice") == live(tmp_path / "b", "bob")
+    # Taken in twice, nothing doubles.
     before = kept_by(bob)
     document = Document.objects.live().get(user=bob, name="policy.pdf")
     again = taken_in(tmp_path / "a", bob)
@@ -86,12 +81,21 @@ def test_taking_in_twice_doubles_nothing(full: User, bob: User, tmp_path: Path) 
     assert taken_in(tmp_path / "a", bob).added == 0
 
 
-def test_an_export_taken_into_the_vault_it_is_of_finds_all_of_it_there(full: User, tmp_path: Path) -> None:
-    exported(tmp_path / "a", full)
+def test_taken_into_the_vault_it_is_of_it_finds_all_of_it_there_and_sha256sum_agrees(
+    full: User, tmp_path: Path
+) -> None:
+    exported(tmp_path, full)
     before = kept_by(full)
-    taken = taken_in(tmp_path / "a", full)
+    taken = taken_in(tmp_path, full)
     assert (taken.added, taken.refused) == (0, [])
     assert kept_by(full) == before
+    done = subprocess.run(
+        ["sha256sum", "-c", "--strict", "--quiet", SUMS], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    named = {line.split("  ", 1)[1] for line in (tmp_path / SUMS).read_text().splitlines()}
+    assert named == set(files(tmp_path)) - {SUMS}
+    assert {path.name for path in tmp_path.iterdir()} == {"alice", "READ-ME.txt", INDEX, MARK, SUMS}
 
 
 def test_the_zip_of_a_person_holds_what_the_folder_holds(
@@ -115,14 +119,3 @@ def test_the_zip_of_a_person_holds_what_the_folder_holds(
     taken = taken_in(tmp_path / "all.zip", bob)
     assert taken.refused == []
     assert kept_by(bob) == kept_by(full)
-
-
-def test_the_checksums_are_those_that_sha256sum_checks(full: User, tmp_path: Path) -> None:
-    exported(tmp_path, full)
-    done = subprocess.run(
-        ["sha256sum", "-c", "--strict", "--quiet", SUMS], cwd=tmp_path, capture_output=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    named = {line.split("  ", 1)[1] for line in (tmp_path / SUMS).read_text().splitlines()}
-    assert named == set(files(tmp_path)) - {SUMS}
-    assert {path.name for path in tmp_path.iterdir()} == {"alice", "READ-ME.txt", INDEX, MARK, SUMS}
