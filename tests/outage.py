@@ -105,8 +105,9 @@ class Vault:
 
     def begin(self, name: str, size: int) -> str:
         """The address of an upload that has just begun."""
-        told = {"Upload_Length": str(size), "Upload_Metadata": "filename " + base64.b64encode(name.encode()).decode()}
-        return self.ask("/uploads/", "POST", Tus_Resumable="1.0.0", **told)[1]["location"]
+        metadata = "filename " + base64.b64encode(name.encode()).decode()
+        told = self.ask("/uploads/", "POST", Tus_Resumable="1.0.0", Upload_Length=str(size), Upload_Metadata=metadata)
+        return told[1]["location"]
 
     def sending(self, address: str, size: int, first: bytes) -> socket.socket:
         """A connection on which the bytes of an upload have begun to come."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
+from typing import Any, BinaryIO, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -182,7 +182,7 @@ class _Taking:
             "%(name)s is no export of a DocuVault. Other files are added where they belong, and ZIPs kept as they are."
         )
         source = ZipSource(
-            StagedFile([Piece(*row) for row in pieces]),
+            cast(BinaryIO, StagedFile([Piece(*row) for row in pieces])),
             self.upload.name,
             other=hint % {"name": self.upload.name},
             largest_sums=LARGEST_SUMS,

@@ -40,7 +40,7 @@ def out(alice: User, alice_actor: Actor) -> bytes:
     again(put("twice.txt", car, alice_actor, b"first"), b"second", alice_actor)
     trash_document(put("old.txt", car, alice_actor, b"old"), by=alice_actor)
     answer = zip_export(Choice(), "x.zip", by=alice_actor)
-    return b"".join(answer.streaming_content)  # type: ignore[attr-defined]
+    return b"".join(answer.streaming_content)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -177,7 +177,7 @@ def test_a_file_of_more_than_four_gigabytes_leaves_in_a_zip(
     with (tmp_path / "sparse.zip").open("wb") as file:
         for part in zip_documents([large, small], [], "x.zip", by=alice_actor).streaming_content:  # type: ignore[union-attr]
             # Zeros are skipped, so that the file holds few bytes.
-            file.seek(len(part), os.SEEK_CUR) if part == chunk[: len(part)] else file.write(part)  # type: ignore[arg-type]
+            file.seek(len(part), os.SEEK_CUR) if part == chunk[: len(part)] else file.write(part)
     with zipfile.ZipFile(tmp_path / "sparse.zip") as archive:
         assert archive.getinfo("large.bin").file_size == size
         assert archive.read("small.txt") == b"small"

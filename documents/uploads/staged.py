@@ -220,7 +220,8 @@ def finish_upload(upload_id: UUID, *, by: Actor) -> Document | None:
         if upload.received_bytes != upload.declared_bytes:
             raise WrongOffset(upload.received_bytes)
         if upload.is_import:
-            return _hand_over_import(upload)
+            _hand_over_import(upload)
+            return None
         if upload.state == UploadState.RECEIVING:
             is_large = upload.declared_bytes > FINISH_AT_ONCE_BYTES
             upload.state = UploadState.FINISHING

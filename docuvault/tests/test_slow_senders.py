@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -82,11 +83,11 @@ def test_every_read_of_a_body_is_known_while_it_lasts() -> None:
     reading, writing = os.pipe()
     seen: list[bytes] = []
 
-    def application(environ: dict[str, object], _start: object) -> list[bytes]:
+    def application(environ: dict[str, Any], _start: object) -> list[bytes]:
         body = environ["wsgi.input"]
-        seen.append(body.read(2))  # type: ignore[attr-defined]
-        seen.append(body.readline())  # type: ignore[attr-defined]
-        seen.extend(body)  # type: ignore[call-overload]
+        seen.append(body.read(2))
+        seen.append(body.readline())
+        seen.extend(body)
         return []
 
     watched = ending_slow_senders(application, PATIENCE)
