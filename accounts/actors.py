@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from uuid import UUID
 
 from accounts.models import User
 
@@ -28,6 +29,9 @@ class Actor:
     request_id: str = ""
     address: str | None = None
     session_hash: str = ""
+    # The link (or request for files) whose holder this is, and what its maker calls it. No person's rights are his.
+    link_id: UUID | None = None
+    link_name: str = ""
 
     @classmethod
     def anonymous(cls, *, request_id: str = "", address: str | None = None) -> Actor:
@@ -36,6 +40,21 @@ class Actor:
     @classmethod
     def for_user(cls, user: User, *, request_id: str = "", address: str | None = None, session_hash: str = "") -> Actor:
         return cls(ActorKind.USER, user=user, request_id=request_id, address=address, session_hash=session_hash)
+
+    @classmethod
+    def for_link(
+        cls, link_id: UUID, name: str, maker: User, *, request_id: str = "", address: str | None = None, visit: str = ""
+    ) -> Actor:
+        """Whoever holds a link, on its maker's behalf. `visit` tells one holder from another."""
+        return cls(
+            ActorKind.LINK,
+            on_behalf_of=maker,
+            request_id=request_id,
+            address=address,
+            session_hash=visit,
+            link_id=link_id,
+            link_name=name,
+        )
 
     @classmethod
     def job(cls, user: User | None = None) -> Actor:
@@ -62,4 +81,9 @@ class Actor:
 
     @property
     def name(self) -> str:
-        return self.user.handle if self.user is not None else ""
+        return self.user.handle if self.user is not None else self.link_name
+
+    @property
+    def pk(self) -> UUID | None:
+        """What the trail knows him by."""
+        return self.user.pk if self.user is not None else self.link_id

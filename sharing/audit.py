@@ -170,7 +170,7 @@ def _values(
         separators=(",", ":"),
     )
     return (
-        by.user.pk if by.user else None,
+        by.pk,
         by.kind.value,
         by.name,
         by.on_behalf_of.pk if by.on_behalf_of else None,
@@ -260,6 +260,8 @@ MARK_READING = """
 def record_reading(verb: Verb, version: Version, *, by: Actor) -> bool:
     """Tell of a view or download once per actor, version and ten minutes; answers whether it was told."""
     reader = str(by.user.pk) if by.user else f"{by.kind.value}:{by.session_hash}"
+    # Each visit through a link is told of; the receipt is the link's.
+    receiver = f"{by.kind.value}:{by.link_id}" if by.link_id else reader
     document = version.document
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -275,7 +277,7 @@ def record_reading(verb: Verb, version: Version, *, by: Actor) -> bool:
                 owner=document.user_id,
                 details={"version": version.number},
             )
-            _count_reading(document.pk, reader, is_download=verb == Verb.DOCUMENT_DOWNLOADED)
+            _count_reading(document.pk, receiver, is_download=verb == Verb.DOCUMENT_DOWNLOADED)
     return is_first
 
 
