@@ -8,15 +8,18 @@ in a cookie of its own instead of a session: signed, for one row, and void once 
 import hashlib
 import re
 import secrets
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import cache
 from uuid import UUID
 
 from allauth.core.internal import ratelimit
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core import signing
+from django.core.cache import cache as shared_cache
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -77,7 +80,17 @@ def _purpose(kind: Kind, row_id: UUID) -> str:
 
 def may_guess(kind: Kind, address: str | None) -> bool:
     """Whether this source may ask for a token at all; asking costs nothing."""
-    return _consume("guess", f"{kind}:{_source(address)}", dry_run=True)
+    key = f"{kind}:{_source(address)}"
+    rates = ratelimit.get_rates(app="docuvault", action="guess", config=RATES)
+    keys = {
+        ratelimit.get_cache_key(_NOBODY, app="docuvault", action="guess", rate=rate, key=key): rate for rate in rates
+    }
+    # Read without the lock under which tries are counted: pages come with many requests at once.
+    found = shared_cache.get_many(keys)
+    return all(
+        ratelimit.apply_rate(list(found.get(name, [])), time.time(), rate, dry_run=True)[0]
+        for name, rate in keys.items()
+    )
 
 
 def count_miss(kind: Kind, address: str | None) -> None:
@@ -91,12 +104,12 @@ def may_try_password(kind: Kind, row_id: UUID, address: str | None) -> bool:
     return _consume("password", f"{kind}:{row_id}") and by_source
 
 
-def _consume(action: str, key: str, *, dry_run: bool = False) -> bool:
-    # The request is asked for nothing where the key is given.
-    nobody = HttpRequest()
-    used = ratelimit.consume(
-        nobody, app="docuvault", action=action, config=RATES, key=key, dry_run=dry_run, limit_get=True
-    )
+# Asked for nothing where the key is given.
+_NOBODY = HttpRequest()
+
+
+def _consume(action: str, key: str) -> bool:
+    used = ratelimit.consume(_NOBODY, app="docuvault", action=action, config=RATES, key=key, limit_get=True)
     return used is not None
 
 
@@ -118,7 +131,7 @@ class Strength:
 
 def new_password(strength: Strength) -> str:
     """A password that can be read out: groups of letters and digits, with a capital and a sign where they must be."""
-    groups = max(GENERATED_GROUPS, -(-strength.length // (GROUP_SIZE + 1)))
+    groups = max(GENERATED_GROUPS, -(-(strength.length + 1) // (GROUP_SIZE + 1)))
     while True:
         parts = ["".join(secrets.choice(ALPHABET) for _at in range(GROUP_SIZE)) for _group in range(groups)]
         made = "-".join([parts[0].capitalize(), *parts[1:]])
@@ -138,10 +151,16 @@ def weaknesses(password: str, strength: Strength) -> list[str]:
         words = _("The password needs %(count)d of these: small letters, capital letters, digits, other signs.")
         found.append(words % {"count": strength.kinds})
     try:
-        CommonPasswordValidator().validate(password)
+        _common().validate(password)
     except ValidationError:
         found.append(_("Many people use this password. Choose another."))
     return found
+
+
+@cache
+def _common() -> CommonPasswordValidator:
+    """Its list is read once."""
+    return CommonPasswordValidator()
 
 
 def hash_password(password: str) -> str:

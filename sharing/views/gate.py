@@ -37,10 +37,11 @@ def open_to_holders(view: View) -> View:
         response = view(request, *args, **kwargs)
         for header, value in GATE_HEADERS.items():
             response.headers[header] = value
-        response.headers.setdefault("Cache-Control", "private, no-store")
+        if "no-store" not in response.headers.get("Cache-Control", ""):
+            response.headers["Cache-Control"] = "private, no-store"
         return response
 
-    return login_not_required(csrf_exempt(sensitive_post_parameters("password")(wrapped)))  # type: ignore[no-any-return]
+    return login_not_required(csrf_exempt(sensitive_post_parameters("password")(wrapped)))
 
 
 def closed(request: HttpRequest) -> HttpResponse:
