@@ -129,6 +129,7 @@ def stream_document(
     if version is None:
         raise access.NotVisible
     version.document = document
+    access.require_bytes(by, for_viewer=verb == audit.Verb.DOCUMENT_VIEWED)
     etag = f'"{version.sha256}"'
     wanted: Range | None = None
     if request.headers.get("If-None-Match") == etag:
@@ -160,6 +161,7 @@ def stream_document(
 
 def send_enclosure(version: Version, name: str, data: bytes, *, by: Actor) -> HttpResponse:
     """One file that lies within a version, such as a mail's attachment: as guarded as the version itself."""
+    access.require_bytes(by)
     audit.record_reading(audit.Verb.DOCUMENT_DOWNLOADED, version, by=by)
     response = HttpResponse(data, content_type=sent_type(sniff(data[:HEAD_BYTES], name)))
     for header, value in GUARD.items():
@@ -242,6 +244,7 @@ def zip_documents(documents: list[Document], folders: list[Folder], name: str, *
     withdrawn) is seen by the receiver as a broken download and never as a short ZIP. What is known to be
     missing or damaged is left out, and its list of digests says so.
     """
+    access.require_bytes(by)
     members = list(_members(documents, folders, by))
     archive = ZipStream(compress_type=ZIP_STORED, sized=True)
     for member in members:
@@ -302,6 +305,7 @@ def _members(documents: list[Document], folders: list[Folder], by: Actor) -> Ite
 def _bytes_of_member(member: Member, by: Actor) -> Iterator[bytes]:
     """Its bytes, when its turn comes: only then the right is asked, the reading told, the object opened."""
     try:
+        access.require_bytes(by)
         document = access.fetch_document(by, member.document_id, Level.VIEW)
         version = document.versions.get(pk=member.version_id)
     except (access.NotVisible, access.NotAllowed, Version.DoesNotExist) as error:

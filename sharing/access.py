@@ -2,8 +2,9 @@
 
 Sets and single answers come from the same two conditions (`_shared_folders`, `_shared_documents`).
 The owner may all; a share holds for a document, or for a folder and all below it, directly or
-through a group, until it expires; what is in the trash is its owner's alone. Rejected: rights kept
-as rows per document and person, which a move of a large folder would have to rewrite.
+through a group, until it expires; what is in the trash is its owner's alone. The holder of a link is
+nobody: he sees what the link opens (`open_link`), as long as its maker may open it, and nothing else. Rejected:
+rights kept as rows per document and person, which a move of a large folder would have to rewrite.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,7 +23,8 @@ from django.utils.translation import gettext as _
 from accounts.actors import Actor, ActorKind
 from accounts.models import Group, Membership, User
 from documents.models import Document, Folder, SavedView, Topic, TrashEntry, Upload
-from sharing.models import AuditEvent, Comment, Share, ShareLevel, ShareReception
+from sharing.models import AuditEvent, Comment, LinkLevel, Share, ShareLevel, ShareLink, ShareReception
+from sharing.policy import policy
 
 
 class Level(IntEnum):
@@ -67,6 +69,88 @@ def _shared_documents(user: User, at_least: Level) -> QuerySet[Share]:
     return _shares_for(user, at_least).filter(document=OuterRef("pk"))
 
 
+# --- Links that hold now ------------------------------------------------------------------------------------
+
+
+# What is looked at to say whether a link is open.
+LINK_RELATED = ("document__user", "folder__user", "made_by")
+
+
+def is_open(link: ShareLink) -> bool:
+    """Whether holding this link opens anything: its time, its maker's rights of today, and the policy."""
+    if link.revoked_at is not None or link.paused_at is not None or link.is_over or link.item.trash_id is not None:
+        return False
+    return not links_held_back([link])
+
+
+def links_held_back(links: Sequence[ShareLink]) -> set[UUID]:
+    """Those whose makers may not open today what they lead to, and all where the policy makes no links.
+
+    With what is a disabled person's, too.
+    """
+    if links and not policy().allows_links:
+        return {link.pk for link in links}
+    held: set[UUID] = set()
+    of_makers: dict[UUID, list[ShareLink]] = {}
+    for link in links:
+        if not link.made_by.is_active or not link.item.user.is_active:
+            held.add(link.pk)
+        elif link.made_by_id != link.item.user_id:
+            of_makers.setdefault(link.made_by_id, []).append(link)
+    for theirs in of_makers.values():
+        maker = Actor.for_user(theirs[0].made_by)
+        documents = [link.document_id for link in theirs if link.document_id is not None]
+        folders = [link.folder_id for link in theirs if link.folder_id is not None]
+        manages: set[UUID] = set()
+        if documents:
+            manages |= set(visible_documents(maker, Level.MANAGE).filter(pk__in=documents).values_list("pk", flat=True))
+        if folders:
+            manages |= set(visible_folders(maker, Level.MANAGE).filter(pk__in=folders).values_list("pk", flat=True))
+        held |= {link.pk for link in theirs if link.item.pk not in manages}
+    return held
+
+
+def links_open(links: Sequence[ShareLink]) -> list[ShareLink]:
+    """Those of these links, holding as they are, that their makers may still make."""
+    held = links_held_back(links)
+    return [link for link in links if link.pk not in held]
+
+
+def open_link(actor: Actor) -> ShareLink | None:
+    """The link by which the actor comes, as it is now; None where it opens nothing (any more)."""
+    if actor.link_id is None:
+        return None
+    link = ShareLink.objects.select_related(*LINK_RELATED).filter(pk=actor.link_id).first()
+    return link if link is not None and is_open(link) else None
+
+
+def _shown_by(actor: Actor, at_least: Level) -> ShareLink | None:
+    """The actor's link, if it shows things: whoever comes by one sees, and never more than that."""
+    if actor.link_id is None or at_least > Level.VIEW:
+        return None
+    link = open_link(actor)
+    return link if link is not None and link.shows else None
+
+
+def _linked_documents(link: ShareLink) -> QuerySet[Document]:
+    if link.document_id is not None:
+        return Document.objects.live().filter(pk=link.document_id)
+    assert link.folder_id is not None
+    return Document.objects.live().filter(folder__in=Folder.objects.live().at_or_below([link.folder_id]))
+
+
+def _linked_folders(link: ShareLink) -> QuerySet[Folder]:
+    if link.folder_id is None:
+        return Folder.objects.none()
+    return Folder.objects.live().at_or_below([link.folder_id])
+
+
+def link_by_token(token_hash: str) -> ShareLink | None:
+    """The link of this token, if it opens anything now."""
+    link = ShareLink.objects.select_related(*LINK_RELATED).filter(token_hash=token_hash).first()
+    return link if link is not None and is_open(link) else None
+
+
 # --- Sets ---------------------------------------------------------------------------------------------
 
 
@@ -74,7 +158,8 @@ def visible_documents(actor: Actor, at_least: Level = Level.VIEW) -> QuerySet[Do
     """The live documents the actor may reach at this level."""
     user = actor.active_user
     if user is None:
-        return Document.objects.none()
+        link = _shown_by(actor, at_least)
+        return _linked_documents(link) if link is not None else Document.objects.none()
     mine: Q = Q(user=user)
     if at_least < Level.OWN:
         mine |= Q(Exists(_shared_documents(user, at_least)))
@@ -87,7 +172,8 @@ def visible_folders(actor: Actor, at_least: Level = Level.VIEW) -> QuerySet[Fold
     """The live folders the actor may reach at this level."""
     user = actor.active_user
     if user is None:
-        return Folder.objects.none()
+        link = _shown_by(actor, at_least)
+        return _linked_folders(link) if link is not None else Folder.objects.none()
     mine = Q(user=user)
     if at_least < Level.OWN and (folders := _shared_folders(user, at_least)):
         mine |= Q(path__overlap=folders)
@@ -113,7 +199,7 @@ def documents_in(actor: Actor, folder: Folder | None) -> QuerySet[Document]:
     """The live documents right in a folder the actor has fetched, or at the top of his own vault."""
     user = actor.active_user
     if user is None:
-        return Document.objects.none()
+        return visible_documents(actor).filter(folder=folder) if folder is not None else Document.objects.none()
     owner = user.pk if folder is None else folder.user_id
     return Document.objects.live().filter(user_id=owner, folder=folder)
 
@@ -122,7 +208,7 @@ def folders_in(actor: Actor, folder: Folder | None) -> QuerySet[Folder]:
     """The live folders right in a folder the actor has fetched, or at the top of his own vault."""
     user = actor.active_user
     if user is None:
-        return Folder.objects.none()
+        return visible_folders(actor).filter(parent=folder) if folder is not None else Folder.objects.none()
     owner = user.pk if folder is None else folder.user_id
     return Folder.objects.live().filter(user_id=owner, parent=folder)
 
@@ -273,6 +359,51 @@ def fetch_share(actor: Actor, share_id: UUID) -> Share:
     return found
 
 
+def _of_live_links(links: QuerySet[ShareLink]) -> QuerySet[ShareLink]:
+    return links.filter(document__trash=None, folder__trash=None)
+
+
+def links_on(actor: Actor, item: Document | Folder) -> QuerySet[ShareLink]:
+    """Every link by which this thing is opened: to itself and to the folders above. For who manages it."""
+    _require(level_on(actor, item), Level.MANAGE)
+    folders = item.path if isinstance(item, Folder) else item.folder.path if item.folder else []
+    through = Q(folder__in=folders)
+    return ShareLink.objects.filter(through | Q(document=item) if isinstance(item, Document) else through)
+
+
+def links_holding(links: QuerySet[ShareLink]) -> QuerySet[ShareLink]:
+    """Those of these links that nobody has closed and whose time is not over. Their makers' rights are asked apart."""
+    return links.filter(Q(expires_at=None) | Q(expires_at__gt=now()), revoked_at=None, paused_at=None)
+
+
+def links_along(actor: Actor, folders: Sequence[Folder]) -> QuerySet[ShareLink]:
+    """The links to these folders and to those above, in the actor's own vault."""
+    along = {key for folder in folders for key in folder.path}
+    mine = ShareLink.objects.filter(folder__in=along, folder__user=actor.active_user)
+    return mine if along else ShareLink.objects.none()
+
+
+def links_made(actor: Actor) -> QuerySet[ShareLink]:
+    """Links to everything of the actor's own, by whomever, and those he has made to what he still manages."""
+    user = actor.active_user
+    if user is None:
+        return ShareLink.objects.none()
+    managed = Q(folder__path__overlap=_shared_folders(user, Level.MANAGE))
+    managed |= Q(document__folder__path__overlap=_shared_folders(user, Level.MANAGE))
+    managed |= Q(Exists(_shares_for(user, Level.MANAGE).filter(document=OuterRef("document"))))
+    own = Q(document__user=user) | Q(folder__user=user)
+    return _of_live_links(ShareLink.objects.filter(own | Q(made_by=user) & managed))
+
+
+def fetch_link(actor: Actor, link_id: UUID) -> ShareLink:
+    """A link to something the actor manages. Raises NotVisible."""
+    rows = ShareLink.objects.select_related("document__folder", *LINK_RELATED)
+    found = rows.filter(pk=link_id).first()
+    if found is None or found.item.trash_id is not None or (level_on(actor, found.item) or 0) < Level.MANAGE:
+        raise NotVisible
+    return found
+
+
 def manages_until(actor: Actor, item: Document | Folder) -> datetime | None:
     """When the actor's own right to manage this ends, if it does: nobody gives for longer than he has."""
     user = actor.active_user
@@ -312,7 +443,8 @@ def level_on_document(actor: Actor, document: Document) -> Level | None:
     """How far the actor may go with this document; None where he may not know of it."""
     user = actor.active_user
     if user is None:
-        return None
+        link = _shown_by(actor, Level.VIEW)
+        return Level.VIEW if link is not None and _linked_documents(link).filter(pk=document.pk).exists() else None
     if document.user_id == user.pk:
         return Level.OWN
     if document.trash_id is not None:
@@ -324,7 +456,8 @@ def level_on_folder(actor: Actor, folder: Folder) -> Level | None:
     """How far the actor may go with this folder and what is in it."""
     user = actor.active_user
     if user is None:
-        return None
+        link = _shown_by(actor, Level.VIEW)
+        return Level.VIEW if link is not None and _linked_folders(link).filter(pk=folder.pk).exists() else None
     if folder.user_id == user.pk:
         return Level.OWN
     if folder.trash_id is not None:
@@ -365,6 +498,47 @@ def require_folder(actor: Actor, folder: Folder, at_least: Level) -> Folder:
     return folder
 
 
+def require_bytes(actor: Actor, *, for_viewer: bool = False) -> None:
+    """Whether bytes as they were stored may leave to the actor: not by a link that is for looking only.
+
+    `for_viewer`: as what the page's own viewer draws; a link whose downloads are counted gives it pictures instead.
+    Raises NotVisible or NotAllowed.
+    """
+    if actor.link_id is None:
+        return
+    link = open_link(actor)
+    if link is None:
+        raise NotVisible(_("There is nothing here that you can see."))
+    if not link.lets_download or (for_viewer and link.max_downloads is not None):
+        raise NotAllowed(_("This link is for looking only."))
+
+
+def require_adding(actor: Actor, folder: Folder) -> Folder:
+    """The folder, if the actor may put files into it: who may edit, and holders of links that let them add.
+
+    Raises NotVisible or NotAllowed.
+    """
+    if actor.link_id is None:
+        return require_folder(actor, folder, Level.EDIT)
+    link = open_link(actor)
+    if link is None or not _linked_folders(link).filter(pk=folder.pk).exists():
+        raise NotVisible(_("There is nothing here that you can see."))
+    if not link.lets_add:
+        raise NotAllowed(_("You can see this, but not change it in this way."))
+    return folder
+
+
+def require_replacing(actor: Actor, document: Document) -> Document:
+    """The document, if the actor may give it a new version. Raises NotVisible or NotAllowed."""
+    if actor.link_id is None:
+        return require_document(actor, document, Level.EDIT)
+    require_document(actor, document, Level.VIEW)
+    link = open_link(actor)
+    if link is None or link.level != LinkLevel.EDIT:
+        raise NotAllowed(_("You can see this, but not change it in this way."))
+    return document
+
+
 def _require(level: Level | None, at_least: Level) -> None:
     if level is None:
         raise NotVisible(_("There is nothing here that you can see."))
@@ -378,6 +552,22 @@ def fetch_document(actor: Actor, document_id: UUID, at_least: Level = Level.VIEW
     if document is None:
         raise NotVisible
     return require_document(actor, document, at_least)
+
+
+def fetch_folder_to_add(actor: Actor, folder_id: UUID) -> Folder:
+    """A live folder by id, for putting files into it. Raises NotVisible or NotAllowed."""
+    folder = Folder.objects.live().filter(pk=folder_id).first()
+    if folder is None:
+        raise NotVisible
+    return require_adding(actor, folder)
+
+
+def fetch_document_to_replace(actor: Actor, document_id: UUID) -> Document:
+    """A live document by id, for giving it a new version. Raises NotVisible or NotAllowed."""
+    document = Document.objects.live().select_related("folder").filter(pk=document_id).first()
+    if document is None:
+        raise NotVisible
+    return require_replacing(actor, document)
 
 
 def fetch_folder(actor: Actor, folder_id: UUID, at_least: Level = Level.VIEW) -> Folder:
@@ -466,7 +656,9 @@ ACTIVE = "SELECT 1 FROM users WHERE id = %s AND is_active"
 
 
 def require_still_active(actor: Actor) -> None:
-    """The account again, in the transaction that acts for it. Raises NotVisible."""
+    """The account (or the link) again, in the transaction that acts for it. Raises NotVisible."""
+    if actor.link_id is not None and open_link(actor) is not None:
+        return
     if actor.user is not None:
         with connection.cursor() as cursor:
             cursor.execute(ACTIVE, [actor.user.pk])

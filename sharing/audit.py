@@ -85,6 +85,13 @@ class Verb(models.TextChoices):
     SHARE_LEFT = "share_left", _("left")
     SHARE_REJOINED = "share_rejoined", _("came back to")
     SHARE_ARRIVED = "share_arrived", _("was reached by the sharing of")
+    LINK_MADE = "link_made", _("made a link to")
+    LINK_CHANGED = "link_changed", _("changed a link to")
+    LINK_PAUSED = "link_paused", _("paused a link to")
+    LINK_RESUMED = "link_resumed", _("opened a paused link to")
+    LINK_REVOKED = "link_revoked", _("closed for good a link to")
+    LINK_OPENED = "link_opened", _("came to")
+    LINK_PASSWORD_FAILED = "link_password_failed", _("was refused with a wrong password for")
     POLICY_CHANGED = "policy_changed", _("changed the policy for sharing")
     COMMENT_MADE = "comment_made", _("wrote a comment on")
     COMMENT_CHANGED = "comment_changed", _("changed a comment on")
@@ -257,16 +264,25 @@ MARK_READING = """
 """
 
 
+def _reader(by: Actor) -> str:
+    """Whose readings within ten minutes are one. Of a link, each visit's."""
+    return str(by.user.pk) if by.user else f"{by.kind.value}:{by.session_hash}"
+
+
+def mark_reading(action: str, version: Version, *, by: Actor) -> bool:
+    """Whether this is the first of its kind by this actor in ten minutes."""
+    with connection.cursor() as cursor:
+        cursor.execute(MARK_READING, (_reader(by), str(version.pk), action, READING_SECONDS))
+        return cursor.fetchone() is not None
+
+
 def record_reading(verb: Verb, version: Version, *, by: Actor) -> bool:
     """Tell of a view or download once per actor, version and ten minutes; answers whether it was told."""
-    reader = str(by.user.pk) if by.user else f"{by.kind.value}:{by.session_hash}"
     # Each visit through a link is told of; the receipt is the link's.
-    receiver = f"{by.kind.value}:{by.link_id}" if by.link_id else reader
+    receiver = link_reader(by.link_id) if by.link_id else _reader(by)
     document = version.document
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(MARK_READING, (reader, str(version.pk), verb.value, READING_SECONDS))
-            is_first = cursor.fetchone() is not None
+        is_first = mark_reading(verb.value, version, by=by)
         if is_first:
             record(
                 verb,
@@ -279,6 +295,11 @@ def record_reading(verb: Verb, version: Version, *, by: Actor) -> bool:
             )
             _count_reading(document.pk, receiver, is_download=verb == Verb.DOCUMENT_DOWNLOADED)
     return is_first
+
+
+def link_reader(link_id: UUID) -> str:
+    """Whose receipts those of a link's holders are."""
+    return f"link:{link_id}"
 
 
 COUNT_READING = """

@@ -11,8 +11,12 @@ from django.utils.timezone import localtime
 
 from accounts.actors import Actor
 from accounts.models import Membership, User
+from accounts.secrets import UnreadableSecret
+from documents.models import Document
 from sharing import access
-from sharing.models import Share, ShareLevel, ShareReception
+from sharing.audit import link_reader
+from sharing.gate import Kind, reveal_token
+from sharing.models import LinkLevel, Receipt, Share, ShareLevel, ShareLink, ShareReception
 from sharing.policy import policy
 
 PEOPLE_OFFERED = 200
@@ -153,6 +157,77 @@ def _members(groups: set[UUID]) -> dict[UUID, list[tuple[User, datetime]]]:
         for row in rows.order_by("user__handle")[: MEMBERS_SHOWN * len(groups)]:
             found.setdefault(row.group_id, []).append((row.user, row.created_at))
     return found
+
+
+# --- Links --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ReadThrough:
+    """What was read of one document through a link."""
+
+    document: Document
+    reading: Reading
+
+
+@dataclass(frozen=True)
+class ShownLink:
+    """One link, ready to be shown to who manages it: where it stands, its address, and its receipts."""
+
+    link: ShareLink
+    path: str = ""
+    is_held_back: bool = False
+    documents: list[ReadThrough] = field(default_factory=list)
+
+    @property
+    def level_word(self) -> str:
+        return str(LinkLevel(self.link.level).label)
+
+    @property
+    def state(self) -> str:
+        """revoked, over, paused, held (its maker may not open it today), used or open."""
+        link = self.link
+        for name, holds in (
+            ("revoked", link.revoked_at is not None),
+            ("over", link.is_over),
+            ("paused", link.paused_at is not None),
+            ("held", self.is_held_back),
+            ("used", link.is_used_up),
+        ):
+            if holds:
+                return name
+        return "open"
+
+
+DOCUMENTS_READ = 20
+
+
+def shown_links(links: Sequence[ShareLink], actor: Actor, *, with_documents: bool = True) -> list[ShownLink]:
+    """Each with its address and receipts. The token is unsealed here alone, for who manages what it opens."""
+    read: dict[str, list[ReadThrough]] = {}
+    if links and with_documents:
+        readers = [link_reader(link.pk) for link in links]
+        receipts = Receipt.objects.filter(reader__in=readers, document__in=access.visible_documents(actor))
+        for row in receipts.select_related("document").order_by("-last_at")[: DOCUMENTS_READ * len(links)]:
+            reading = Reading(row.views, row.downloads, row.first_at, row.last_at)
+            read.setdefault(row.reader, []).append(ReadThrough(row.document, reading))
+    held = access.links_held_back(links)
+    return [
+        ShownLink(link, _path_of(link), link.pk in held, read.get(link_reader(link.pk), [])[:DOCUMENTS_READ])
+        for link in links
+    ]
+
+
+def _path_of(link: ShareLink) -> str:
+    """Its address without the host; nothing where it is closed for good, or its key is lost."""
+    try:
+        token = reveal_token(Kind.LINK, link.pk, link.token_sealed) if link.token_sealed else ""
+    except UnreadableSecret:
+        token = ""
+    return f"/l/{token}/" if token else ""
+
+
+# --- People ------------------------------------------------------------------------------------------------
 
 
 def _known(actor: Actor) -> QuerySet[User]:

@@ -13,6 +13,23 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Group
 from documents.models import Document, Folder, Version
+from sharing.models_links import LinkLevel, ShareLink, exactly_one
+
+__all__ = [
+    "AuditEvent",
+    "Comment",
+    "LinkLevel",
+    "ReadingMark",
+    "Receipt",
+    "Share",
+    "ShareLevel",
+    "ShareLink",
+    "ShareReception",
+    "SharingPolicy",
+    "TrailErasure",
+    "TrailSeal",
+    "TrailStretch",
+]
 
 
 class ShareLevel(models.IntegerChoices):
@@ -22,12 +39,6 @@ class ShareLevel(models.IntegerChoices):
     COMMENT = 20, _("comment")
     EDIT = 30, _("edit")
     MANAGE = 40, _("manage")
-
-
-def exactly_one(first: str, second: str) -> Q:
-    return Q(**{f"{first}__isnull": True, f"{second}__isnull": False}) | Q(
-        **{f"{first}__isnull": False, f"{second}__isnull": True}
-    )
 
 
 def one_share_per(item: str, receiver: str) -> models.UniqueConstraint:
@@ -44,6 +55,14 @@ def one_waiting_per(item: str) -> models.UniqueConstraint:
         condition=Q(**{f"{item}__isnull": False}, recipient=None, group=None),
         name=f"uq_shares_{item}_waiting",
     )
+
+
+def days_or_none(name: str) -> Q:
+    return Q(**{name: None}) | Q(**{f"{name}__gte": 1, f"{name}__lte": 3650})
+
+
+def no_more_than(less: str, more: str) -> Q:
+    return Q(**{less: None}) | Q(**{more: None}) | Q(**{f"{more}__gte": models.F(less)})
 
 
 class SharingPolicy(models.Model):
@@ -69,6 +88,36 @@ class SharingPolicy(models.Model):
     review_days = models.PositiveIntegerField(
         _("days after which an unused share is asked about"), default=365, db_default=365
     )
+    allows_links = models.BooleanField(
+        _("people may make links"),
+        default=True,
+        db_default=True,
+        help_text=_("Whoever holds a link needs no account. While this is off, every link is closed."),
+    )
+    links_need_password = models.BooleanField(
+        _("each link needs a password"),
+        default=False,
+        db_default=False,
+        help_text=_("From now on: links that have none stay as they are."),
+    )
+    link_password_length = models.PositiveSmallIntegerField(
+        _("characters a password of a link has at least"), default=10, db_default=10
+    )
+    link_password_kinds = models.PositiveSmallIntegerField(
+        _("kinds of characters in it at least"),
+        default=2,
+        db_default=2,
+        help_text=_("Of small letters, capital letters, digits and other signs: 1 to 4."),
+    )
+    link_default_days = models.PositiveIntegerField(
+        _("days a link lasts, if nothing else is said"), null=True, blank=True, help_text=_("Empty: without an end.")
+    )
+    link_min_days = models.PositiveIntegerField(
+        _("days a link lasts at least"), null=True, blank=True, help_text=_("Empty: as short as people like.")
+    )
+    link_max_days = models.PositiveIntegerField(
+        _("days a link lasts at most"), null=True, blank=True, help_text=_("Empty: as long as people like.")
+    )
 
     class Meta:
         db_table = "sharing_policy"
@@ -81,6 +130,24 @@ class SharingPolicy(models.Model):
                 & (Q(default_days=None) | Q(default_days__gte=1, default_days__lte=36_500))
                 & Q(review_days__gte=1, review_days__lte=36_500),
                 name="ck_sharing_policy_days",
+            ),
+            models.CheckConstraint(
+                condition=Q(link_password_length__gte=4, link_password_length__lte=128)
+                & Q(link_password_kinds__gte=1, link_password_kinds__lte=4),
+                name="ck_sharing_policy_link_passwords",
+                violation_error_message=_("A password of a link has 4 to 128 characters of 1 to 4 kinds."),
+            ),
+            models.CheckConstraint(
+                condition=days_or_none("link_default_days")
+                & days_or_none("link_min_days")
+                & days_or_none("link_max_days")
+                & no_more_than("link_min_days", "link_max_days")
+                & no_more_than("link_min_days", "link_default_days")
+                & no_more_than("link_default_days", "link_max_days"),
+                name="ck_sharing_policy_link_days",
+                violation_error_message=_(
+                    "Days of links are between 1 and 3650: at least no more than usually, usually no more than at most."
+                ),
             ),
         ]
 
@@ -182,32 +249,6 @@ class ShareReception(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.share_id}"
-
-
-class ShareLink(models.Model):
-    """A way in for whoever holds the token; the table keeps its hash alone."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
-    document = models.ForeignKey(Document, on_delete=models.CASCADE, null=True, blank=True, related_name="links")
-    folder = models.ForeignKey(Folder, on_delete=models.CASCADE, null=True, blank=True, related_name="links")
-    token_hash = models.CharField(max_length=64, unique=True)
-    level = models.PositiveSmallIntegerField(choices=ShareLevel, default=ShareLevel.VIEW, db_default=ShareLevel.VIEW)
-    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="links_made")
-    created_at = models.DateTimeField(db_default=Now())
-    expires_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        db_table = "share_links"
-        verbose_name = _("link")
-        verbose_name_plural = _("links")
-        constraints: ClassVar = [
-            models.CheckConstraint(condition=exactly_one("document", "folder"), name="ck_share_links_one_item"),
-            models.CheckConstraint(condition=Q(level__in=ShareLevel.values), name="ck_share_links_level"),
-        ]
-
-    def __str__(self) -> str:
-        return str(self.id)
 
 
 class AuditEvent(models.Model):

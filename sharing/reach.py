@@ -11,10 +11,11 @@ from django.utils.translation import ngettext
 
 from accounts.actors import Actor
 from documents.models import Document, Folder
+from documents.names import shown_name
 from sharing import access
 from sharing.access import Level
-from sharing.listing import Reading, ShownShare, shown_shares
-from sharing.models import Share, ShareLevel
+from sharing.listing import Reading, ShownLink, ShownShare, shown_links, shown_shares
+from sharing.models import LinkLevel, Share, ShareLevel, ShareLink
 
 RELATED = ("document", "folder", "recipient", "group", "shared_by")
 SHARES_SHOWN = 500
@@ -63,6 +64,13 @@ def who_reaches(actor: Actor, item: Document | Folder) -> list[Person]:
     return sorted(people.values(), key=lambda person: (person.is_waiting, person.name.casefold()))
 
 
+def links_reaching(actor: Actor, item: Document | Folder) -> list[ShownLink]:
+    """The links by which whoever holds them reaches it now, the newest first. For who manages it."""
+    links = access.links_holding(access.links_on(actor, item)).select_related(*access.LINK_RELATED)
+    rows = shown_links(list(links.order_by("-created_at", "pk")[:SHARES_SHOWN]), actor)
+    return [row for row in rows if row.state in {"open", "used"}]
+
+
 # --- What if it lay there --------------------------------------------------------------------------------
 
 
@@ -74,14 +82,23 @@ def mark_audiences(actor: Actor, places: Sequence[Folder], items: Iterable[Docum
     own = [place for place in places if actor.user is not None and place.user_id == actor.user.pk]
     shares = access.holding(access.shares_along(actor, own)).select_related(*RELATED).order_by("created_at", "pk")
     rows = shown_shares(list(shares[:SHARES_SHOWN]), actor)
+    links = _links_that_show(actor, own)
     known = _who_sees_all(actor, list(items))
     for place in places:
         here = [row for row in rows if row.share.folder_id in place.path and _receiver(row.share) not in known]
-        place.audience = _in_words(here)  # type: ignore[attr-defined]
+        through = [link for link in links if link.folder_id in place.path and link.pk not in known]
+        place.audience = _in_words(here, through)  # type: ignore[attr-defined]
 
 
 def _receiver(share: Share) -> object:
     return share.recipient_id or share.group_id or share.typed_key
+
+
+def _links_that_show(actor: Actor, folders: Sequence[Folder]) -> list[ShareLink]:
+    """The links that show what lies in these folders, now."""
+    links = access.links_holding(access.links_along(actor, folders)).exclude(level=LinkLevel.UPLOAD)
+    found = list(links.select_related(*access.LINK_RELATED).order_by("created_at", "pk")[:SHARES_SHOWN])
+    return access.links_open(found)
 
 
 def _who_sees_all(actor: Actor, items: list[Document | Folder]) -> set[object]:
@@ -91,18 +108,21 @@ def _who_sees_all(actor: Actor, items: list[Document | Folder]) -> set[object]:
         if access.level_on(actor, item) != Level.OWN:
             return set()
     folders = [item if isinstance(item, Folder) else item.folder for item in items]
-    above = list(access.holding(access.shares_along(actor, [folder for folder in folders if folder is not None])))
+    known_folders = [folder for folder in folders if folder is not None]
+    above = list(access.holding(access.shares_along(actor, known_folders)))
+    links = _links_that_show(actor, known_folders)
     direct = list(access.holding(access.shares_of_documents(actor, [i for i in items if isinstance(i, Document)])))
     for item, folder in zip(items, folders, strict=True):
         path = folder.path if folder is not None else []
         mine = {_receiver(share) for share in above if share.folder_id in path}
         mine |= {_receiver(share) for share in direct if share.document_id == item.pk}
+        mine |= {link.pk for link in links if link.folder_id in path}
         seen = mine if seen is None else seen & mine
     return seen or set()
 
 
-def _in_words(rows: list[ShownShare]) -> str:
-    """Bob and 3 people of Family will see it."""
+def _in_words(rows: list[ShownShare], links: list[ShareLink]) -> str:
+    """Bob, 3 people of Family and whoever holds the link "Landlord" will see it."""
     words, told = [], set()
     for row in rows:
         if _receiver(row.share) in told:
@@ -116,6 +136,7 @@ def _in_words(rows: list[ShownShare]) -> str:
             )
         else:
             words.append(row.name)
+    words += [_("whoever holds the link “%(name)s”") % {"name": shown_name(link.name)} for link in links]
     if not words:
         return ""
     if len(words) > NAMED:

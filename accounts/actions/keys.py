@@ -8,7 +8,9 @@ from django.db import transaction
 
 from accounts.actors import Actor
 from accounts.secrets import SECOND_STEP, UnreadableSecret, sealed_with, unseal
-from sharing import access, audit
+from sharing import access, audit, gate
+from sharing.gate import Kind
+from sharing.models import ShareLink
 
 
 class KeysMissing(Exception):
@@ -28,6 +30,10 @@ def check_keys() -> int:
         count += 1
         if not _is_readable(sealed):
             wanted[sealed_with(sealed)] += 1
+    for link in _sealed_addresses():
+        count += 1
+        if not _address_is_readable(link):
+            wanted[sealed_with(link.token_sealed)] += 1
     if wanted:
         raise KeysMissing(wanted)
     return count
@@ -49,7 +55,22 @@ def forget_unreadable(*, by: Actor) -> int:
             details={"reason": "its key is lost"},
         )
     Authenticator.objects.filter(user__in=lost).delete()
+    # Such a link goes on opening what it opens; its address cannot be read again.
+    unread = [link.pk for link in _sealed_addresses() if not _address_is_readable(link)]
+    ShareLink.objects.filter(pk__in=unread).update(token_sealed="")
     return len(lost)
+
+
+def _sealed_addresses() -> Iterator[ShareLink]:
+    return ShareLink.objects.exclude(token_sealed="").only("pk", "token_sealed").iterator(500)
+
+
+def _address_is_readable(link: ShareLink) -> bool:
+    try:
+        gate.reveal_token(Kind.LINK, link.pk, link.token_sealed)
+    except UnreadableSecret:
+        return False
+    return True
 
 
 def _sealed() -> Iterator[tuple[Authenticator, str]]:

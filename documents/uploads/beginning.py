@@ -21,7 +21,6 @@ from documents.names import clean_name
 from documents.uploads.refusals import TooLarge, UploadRefused
 from docuvault.lib.failpoints import Failpoint, failpoint
 from sharing import access, audit
-from sharing.access import Level
 
 
 def begin_upload(
@@ -44,7 +43,7 @@ def begin_upload(
     of this `upload_id`; then nothing has changed.
     """
     if replaces is not None:
-        folder = access.require_document(by, replaces, Level.EDIT).folder
+        folder = access.require_replacing(by, replaces).folder
     name, owner = admit(name, size_bytes, folder, by=by, replaces=replaces)
     with told_when_refused(name, owner, by), transaction.atomic():
         if object_key:
@@ -52,15 +51,16 @@ def begin_upload(
         # With the vault's lock the folder cannot be purged between the check and the commit.
         lock_vault(owner.pk, is_shared=True)
         if replaces is not None:
-            replaces = access.fetch_document(by, replaces.pk, Level.EDIT)
+            replaces = access.fetch_document_to_replace(by, replaces.pk)
         elif folder is not None:
-            folder = access.fetch_folder(by, folder.pk, Level.EDIT)
+            folder = access.fetch_folder_to_add(by, folder.pk)
         quota.reserve(owner.pk, size_bytes)
         failpoint(Failpoint.UPLOAD_BEGINNING)
         return Upload.objects.create(
             pk=upload_id or uuid.uuid4(),
             user=owner,
-            actor=by.user,
+            # Of somebody with a link, it is sent on behalf of who made it: he may stop it.
+            actor=by.user or by.on_behalf_of,
             folder=folder,
             to_root=folder is None,
             name=name,
@@ -132,7 +132,7 @@ def redirect_upload(upload: Upload, folder: Folder | None, *, by: Actor) -> Uplo
     with transaction.atomic():
         lock_vault(upload.user_id, is_shared=True)
         if folder is not None:
-            folder = access.fetch_folder(by, folder.pk, Level.EDIT)
+            folder = access.fetch_folder_to_add(by, folder.pk)
         upload.folder, upload.to_root = folder, folder is None
         upload.save(update_fields=["folder", "to_root", "updated_at"])
     return upload
@@ -141,7 +141,7 @@ def redirect_upload(upload: Upload, folder: Folder | None, *, by: Actor) -> Uplo
 def owner_of(folder: Folder | None, by: Actor) -> User:
     """Whose vault the bytes go to. Raises NotVisible or NotAllowed."""
     if folder is not None:
-        access.require_folder(by, folder, Level.EDIT)
+        access.require_adding(by, folder)
         return folder.user
     user = by.active_user
     if user is None:

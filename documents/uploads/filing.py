@@ -31,7 +31,6 @@ from documents.uploads.ending import note_for_deletion
 from documents.uploads.refusals import UploadEnded, UploadRefused, WrongOffset, must_be_receiving
 from docuvault.lib.failpoints import Failpoint, failpoint
 from sharing import access, audit
-from sharing.access import Level
 
 NAME_TRIES = 20
 # Numbered names share at least this much of their stem, however long it is.
@@ -135,7 +134,7 @@ def _place_of(upload: Upload, by: Actor) -> Folder | None:
     folder = Folder.objects.live().filter(pk=upload.folder_id).first() if upload.folder_id else None
     if folder is None:
         raise UploadRefused(_("The folder is gone. Choose another place and send the file again."), 409)
-    return access.require_folder(by, folder, Level.EDIT)
+    return access.require_adding(by, folder)
 
 
 def _replaced(upload: Upload, by: Actor) -> Document | None:
@@ -144,7 +143,7 @@ def _replaced(upload: Upload, by: Actor) -> Document | None:
         return None
     rows = Document.objects.live().owned_by(upload.user_id).select_for_update(of=("self",))
     document = rows.filter(pk=upload.replaces_id).first()
-    return None if document is None else access.require_document(by, document, Level.EDIT)
+    return None if document is None else access.require_replacing(by, document)
 
 
 def add_version(document: Document, upload: Upload, received: Received, by: Actor) -> Document:

@@ -31,7 +31,6 @@ from documents.uploads.refusals import UploadRefused
 from docuvault.lib.connections import let_go_of_database
 from docuvault.lib.failpoints import Failpoint, failpoint
 from sharing import access
-from sharing.access import Level
 
 # An object without a row is safe from the sweep for a day; a process that was held for longer files nothing.
 PATIENCE = timedelta(hours=12)
@@ -92,7 +91,7 @@ def file_whole(
     upload = Upload(
         pk=upload_id or uuid.uuid4(),
         user=owner,
-        actor=by.user,
+        actor=by.user or by.on_behalf_of,
         folder=folder,
         to_root=folder is None,
         name=name,
@@ -122,7 +121,7 @@ def _file(upload: Upload, received: Received, by: Actor) -> None:
     lock_vault(upload.user_id, is_shared=True)
     access.require_still_active(by)
     if upload.folder_id is not None:
-        access.fetch_folder(by, upload.folder_id, Level.EDIT)
+        access.fetch_folder_to_add(by, upload.folder_id)
     document_id, shown = _insert(upload, received)
     tell_added(document_id, shown, upload.user_id, received, by=by)
     # Last, so that the row that all uploads of a vault need is held for the shortest time.

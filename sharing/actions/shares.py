@@ -60,7 +60,7 @@ def share(
     A receiver as text is what somebody typed. Nobody gives more than he has, nor for longer, and nobody gives
     ownership. Raises NotVisible, NotAllowed, CannotShare.
     """
-    item = _held(item, by)
+    item = held_item(item, by)
     typed = ""
     if isinstance(receiver, str):
         typed = " ".join(receiver.replace("\x00", "").split())[:TYPED_LIMIT]
@@ -188,7 +188,7 @@ def change_policy(wanted: SharingPolicy, *, by: Actor) -> SharingPolicy:
 # --- What the verbs have in common --------------------------------------------------------------------
 
 
-def _held(item: Document | Folder, by: Actor) -> Document | Folder:
+def held_item(item: Document | Folder, by: Actor) -> Document | Folder:
     """The thing, which nobody purges before this transaction ends, if the actor may share it."""
     _level(item, by)
     lock_vault(item.user_id, is_shared=True)

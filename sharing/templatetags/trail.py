@@ -5,6 +5,7 @@ from typing import Any
 from django import template
 from django.utils.translation import gettext as _
 
+from accounts.actors import ActorKind
 from documents.names import shown_name
 from sharing.audit import Verb
 from sharing.models import AuditEvent
@@ -15,6 +16,7 @@ ICONS = {
     "added": "plus", "viewed": "eye", "downloaded": "download", "renamed": "pencil", "moved": "move",
     "trashed": "trash-2", "restored": "rotate-ccw", "purged": "x", "tagged": "tag", "untagged": "tag",
     "starred": "star", "unstarred": "star", "made": "plus", "in": "log-in", "out": "log-out", "failed": "circle-alert",
+    "paused": "pause", "resumed": "play", "revoked": "x", "opened": "link",
 }  # fmt: skip
 
 
@@ -35,6 +37,8 @@ def actor_of(context: dict[str, Any], event: AuditEvent) -> str:
     user = context["request"].user
     if event.actor_id and event.actor_id == user.pk:
         return _("You")
+    if event.actor_kind == ActorKind.LINK:
+        return _("Somebody with the link “%(name)s”") % {"name": shown_name(event.actor_name)}
     return event.actor_name or _("The vault")
 
 
@@ -46,6 +50,8 @@ def aside(event: AuditEvent) -> str:
         return _("before: %(name)s") % {"name": shown_name(details["from"])}
     if event.action.endswith("moved"):
         return _("to %(place)s") % {"place": shown_name(details.get("to") or "") or _("Files")}
+    if event.action.startswith("link_") and event.actor_kind != ActorKind.LINK and details.get("to"):
+        return shown_name(str(details["to"]))
     if details.get("topic"):
         return shown_name(str(details["topic"]))
     return ""

@@ -33,15 +33,16 @@ from docuvault.lib.roles import migration_role
 from sharing import audit
 from sharing.access import Level
 from sharing.actions import comments as comment_verbs
+from sharing.actions import links as link_verbs
 from sharing.actions import receiving as receiving_verbs
 from sharing.actions import shares as sharing_verbs
-from sharing.models import AuditEvent, Comment, Share, ShareReception
+from sharing.models import AuditEvent, Comment, LinkLevel, Share, ShareLink, ShareReception
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TABLES = (
     "folders", "documents", "versions", "topics", "document_topics", "stars", "trash_entries", "shares", "readings",
-    "share_receptions", "comments", "sharing_policy",
+    "share_receptions", "comments", "sharing_policy", "share_links",
 )  # fmt: skip
 
 
@@ -68,6 +69,7 @@ class World:
     hidden: Document
     left: Document
     comment: Comment
+    link: ShareLink
 
 
 @pytest.fixture
@@ -95,7 +97,8 @@ def world(alice: User, alice_actor: Actor, bob: User, bob_actor: Actor, gina: Us
     ShareReception.objects.create(share=left.shares.get(), user=alice, left_at=now())
     comment = comment_verbs.write_comment(elsewhere, "mine", by=alice_actor)
     things = car, home, a, b, elsewhere, tagged, topic, thrown, thrown_folder, older, twin, lost
-    shares = shared, received, hidden, left, comment
+    link = link_verbs.make_link(b, link_verbs.Terms("Landlord", LinkLevel.VIEW), by=alice_actor)
+    shares = shared, received, hidden, left, comment, link
     return World(alice_actor, bob, *things, *shares)
 
 
@@ -172,6 +175,16 @@ ACTS: dict[str, tuple[Act, list[str]]] = {
     "show_shared": (lambda w: receiving_verbs.show_shared(w.hidden, by=w.by), ["share_shown"]),
     "leave_shared": (lambda w: receiving_verbs.leave_shared(w.received, by=w.by), ["share_left"]),
     "rejoin_shared": (lambda w: receiving_verbs.rejoin_shared(w.left, by=w.by), ["share_rejoined"]),
+    "make_link": (
+        lambda w: link_verbs.make_link(w.car, link_verbs.Terms("Garage", LinkLevel.UPLOAD), by=w.by),
+        ["link_made"],
+    ),
+    "change_link": (
+        lambda w: link_verbs.change_link(w.link, link_verbs.Terms("Flat", LinkLevel.EDIT), by=w.by),
+        ["link_changed"],
+    ),
+    "pause_link": (lambda w: link_verbs.pause_link(w.link, by=w.by), ["link_paused"]),
+    "revoke_link": (lambda w: link_verbs.revoke_link(w.link, by=w.by), ["link_revoked"]),
     "write_comment": (lambda w: comment_verbs.write_comment(w.a, "hello", by=w.by), ["comment_made"]),
     "change_comment": (lambda w: comment_verbs.change_comment(w.comment, "other", by=w.by), ["comment_changed"]),
     "delete_comment": (lambda w: comment_verbs.delete_comment(w.comment, by=w.by), ["comment_deleted"]),
@@ -179,7 +192,7 @@ ACTS: dict[str, tuple[Act, list[str]]] = {
 }
 MODULES = (
     folder_verbs, document_verbs, selection, topic_verbs, trash_verbs, version_verbs, sharing_verbs, receiving_verbs,
-    comment_verbs, reading_verbs,
+    comment_verbs, reading_verbs, link_verbs,
 )  # fmt: skip
 
 
@@ -195,8 +208,11 @@ def verbs_of(module: ModuleType) -> set[str]:
     }
 
 
-# They read, or tell of no one vault; the last two have tests of their own.
-APART = {"find_folder_path", "twins_of", "receive_waiting", "change_policy"}
+# They read, or tell of no one vault; the others have tests of their own, those of a link's holder among its pages.
+APART = {
+    "find_folder_path", "twins_of", "receive_waiting", "change_policy", "enter_by_link", "download_by_link",
+    "upload_by_link", "refuse_password",
+}  # fmt: skip
 
 
 def test_every_verb_is_in_the_table() -> None:
