@@ -121,6 +121,26 @@ class AuditEventAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 class SharingPolicyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """The one row: its list is its form."""
 
+    fieldsets = (
+        (
+            _("With people and groups"),
+            {
+                "fields": (
+                    "default_days", "max_days", "lists_people", "members_make_groups", "members_invite", "review_days",
+                )
+            },
+        ),
+        (
+            _("By link"),
+            {
+                "fields": (
+                    "allows_links", "links_need_password", "link_password_length", "link_password_kinds",
+                    "link_default_days", "link_min_days", "link_max_days",
+                )
+            },
+        ),
+    )  # fmt: skip
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return redirect("admin:sharing_sharingpolicy_change", 1)
 

@@ -8,8 +8,9 @@ from django.utils.timezone import get_current_timezone, localdate
 from django.utils.translation import gettext_lazy as _
 
 from sharing.access import Level
+from sharing.actions.links import COUNT_LIMIT, NAME_LIMIT
 from sharing.actions.shares import MESSAGE_LIMIT, TYPED_LIMIT
-from sharing.models import ShareLevel, SharingPolicy
+from sharing.models import LinkLevel, ShareLevel, SharingPolicy
 
 # What each level lets somebody do, in plain words, each besides the one before.
 MEANINGS = {
@@ -20,12 +21,29 @@ MEANINGS = {
 }
 
 
+LINK_MEANINGS = {
+    LinkLevel.VIEW: _(
+        "Look at pages in the browser. The file itself is not given away; screenshots cannot be stopped."
+    ),
+    LinkLevel.DOWNLOAD: _("Look at it and download it."),
+    LinkLevel.UPLOAD: _("Put files in and see nothing of what is there. They take the owner's space."),
+    LinkLevel.EDIT: _("And put new files in and add new versions. Nothing can be renamed, moved or thrown away."),
+}
+
+
 def end_of_day(day: date | None) -> datetime | None:
     """The moment at which this day is over, in the person's zone."""
     if day is None:
         return None
     after = day + timedelta(days=1)
     return datetime(after.year, after.month, after.day, tzinfo=get_current_timezone())
+
+
+def last_day(day: date | None) -> datetime | None:
+    """The end of the last day. Raises ValidationError past what a moment can hold everywhere."""
+    if day is not None and day > localdate() + timedelta(days=36_525):
+        raise forms.ValidationError(_("That is too far ahead: ten years at most, or leave the day empty."))
+    return end_of_day(day)
 
 
 class TermsForm(forms.Form):
@@ -39,10 +57,7 @@ class TermsForm(forms.Form):
     )
 
     def clean_until(self) -> datetime | None:
-        day: date | None = self.cleaned_data["until"]
-        if day is not None and day > localdate() + timedelta(days=36_525):
-            raise forms.ValidationError(_("That is too far ahead: ten years at most, or leave the day empty."))
-        return end_of_day(day)
+        return last_day(self.cleaned_data["until"])
 
 
 class ShareForm(TermsForm):
@@ -70,6 +85,46 @@ def terms_of(policy: SharingPolicy) -> dict[str, Any]:
         "until": today + timedelta(days=days) if days is not None else None,
         "first": today,
         "last": today + timedelta(days=policy.max_days) if policy.max_days is not None else None,
+    }
+
+
+class LinkForm(forms.Form):
+    """What a link is to be. `protect`: no password, the one that is there, or the new one that was typed."""
+
+    name = forms.CharField(label=_("For whom or what"), max_length=NAME_LIMIT, required=False)
+    level = forms.TypedChoiceField(
+        label=_("Whoever holds it may"), choices=LinkLevel.choices, coerce=lambda value: LinkLevel(int(value))
+    )
+    until = forms.DateField(label=_("Last day"), required=False)
+    protect = forms.ChoiceField(
+        label=_("Password"), choices=[("none", "none"), ("keep", "keep"), ("new", "new")], required=False
+    )
+    password = forms.CharField(label=_("Password"), max_length=1024, required=False)
+    max_opens = forms.IntegerField(label=_("Opened at most"), min_value=1, max_value=COUNT_LIMIT, required=False)
+    max_downloads = forms.IntegerField(
+        label=_("Downloaded at most"), min_value=1, max_value=COUNT_LIMIT, required=False
+    )
+    message = forms.CharField(label=_("Message"), max_length=MESSAGE_LIMIT, required=False)
+
+    def clean_until(self) -> datetime | None:
+        return last_day(self.cleaned_data["until"])
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("protect") == "new" and not cleaned.get("password") and not self.errors:
+            self.add_error("password", _("Type a password, or choose to ask for none."))
+        return cleaned
+
+
+def link_terms_of(policy: SharingPolicy) -> dict[str, Any]:
+    """The last day that is offered for a link, and the first and the latest that are allowed."""
+    days = policy.link_default_days if policy.link_default_days is not None else policy.link_max_days
+    today = localdate()
+    return {
+        "until": today + timedelta(days=days) if days is not None else None,
+        "first": today + timedelta(days=policy.link_min_days or 0),
+        "last": today + timedelta(days=policy.link_max_days) if policy.link_max_days is not None else None,
+        "needs_password": policy.links_need_password,
     }
 
 

@@ -29,8 +29,8 @@ from documents.models import Document, Folder, Page, Reading, Topic, TrashEntry,
 from documents.uploads import store_stream
 from sharing import access
 from sharing.access import Level
-from sharing.actions import write_comment
-from sharing.models import Share
+from sharing.actions import Terms, make_link, write_comment
+from sharing.models import LinkLevel, Share, ShareLink
 
 TABLE = Path(__file__).with_name("routes.txt")
 PEOPLE = ("anonymous", "stranger", "reader", "owner", "admin")
@@ -49,6 +49,7 @@ class World:
     topic: Topic
     entry: TrashEntry
     upload: Upload
+    link: ShareLink
     values: dict[str, str]
 
 
@@ -85,6 +86,7 @@ def world(alice: User, bob: User, charlie: User, admin_person: User, client_for:
     entry = trash_document(put(f"{CANARY}-trash.txt", None, by), by=by)
     upload = uploads.begin_upload(f"{CANARY}-upload.txt", 10, folder, by=by)
     invitation, _link = invite("new@vault.test", "member", by=Actor.for_user(admin_person))
+    link = make_link(folder, Terms(f"{CANARY}-link", LinkLevel.DOWNLOAD, message=f"{CANARY}-for"), by=by)
     view = save_view(f"{CANARY}-view", "paper", "", by=by)
     asked = ask_for_room(1024, f"{CANARY}-reason", by=by)
     people = {
@@ -112,6 +114,8 @@ def world(alice: User, bob: User, charlie: User, admin_person: User, client_for:
         "request_id": str(asked.pk),
         "ticket": "forged",
         "token": "unknown",
+        "link_id": str(link.pk),
+        "link_token": "unknown",
         "key": "unknown",
         "number": "0",
         "uidb36": "0",
@@ -120,7 +124,7 @@ def world(alice: User, bob: User, charlie: User, admin_person: User, client_for:
         "app_label": "accounts",
         "url": "no/such/page",
     }
-    return World(people, folder, document, topic, entry, upload, values)
+    return World(people, folder, document, topic, entry, upload, link, values)
 
 
 def routes() -> Iterator[str]:
@@ -163,6 +167,8 @@ def body(route: str, world: World) -> dict[str, str]:
         return {"name": "Renamed", "colour": "red"}
     if route.endswith("/share/"):
         return {"who": "dora", "level": "10"}
+    if "/links/" in route:
+        return {"name": "Landlord", "level": "10"}
     if route.startswith("/shares/"):
         return {"level": "20"}
     if "/groups/" in route:
@@ -231,6 +237,15 @@ OPEN = {
     "/account/confirm-email/", "/^account/confirm-email/(?P<key>[-:\\w]+)/$", "/account/password/reset/",
     "/account/password/reset/done/", "/^account/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
     "/account/password/reset/key/done/", "/join/<str:token>/",
+    # For whoever holds a link: with another token, one answer for all of them.
+    "/l/<str:link_token>/", "/l/<str:link_token>/folders/<uuid:folder_id>/",
+    "/l/<str:link_token>/folders/<uuid:folder_id>/zip/", "/l/<str:link_token>/documents/<uuid:document_id>/",
+    "/l/<str:link_token>/documents/<uuid:document_id>/content/",
+    "/l/<str:link_token>/documents/<uuid:document_id>/download/",
+    "/l/<str:link_token>/documents/<uuid:document_id>/thumbnail/",
+    "/l/<str:link_token>/documents/<uuid:document_id>/pages/<int:page>/picture/",
+    "/l/<str:link_token>/documents/<uuid:document_id>/pages/<int:page>/words/",
+    "/l/<str:link_token>/documents/<uuid:document_id>/enclosures/<int:number>/",
 }  # fmt: skip
 
 
@@ -243,7 +258,7 @@ def test_what_strangers_from_the_street_may_open_is_exactly_this(world: World) -
 
 OWNED = (
     "documents", "versions", "folders", "topics", "document_topics", "trash_entries", "uploads", "quotas", "users",
-    "shares", "share_receptions", "receipts", "comments", "stars", "invitations", "quota_requests",
+    "shares", "share_links", "share_receptions", "receipts", "comments", "stars", "invitations", "quota_requests",
 )  # fmt: skip
 
 
@@ -289,6 +304,7 @@ def test_what_is_not_there_and_what_is_not_yours_look_the_same(world: World) -> 
         "entry_id",
         "upload_id",
         "share_id",
+        "link_id",
         "comment_id",
         "group_id",
     )
@@ -314,6 +330,7 @@ def test_the_checks_have_teeth(world: World, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(access, "own_trash", lambda actor: TrashEntry.objects.all())
     monkeypatch.setattr(access, "charged_uploads", lambda actor: Upload.objects.all())
     monkeypatch.setattr(access, "own_uploads", lambda actor: Upload.objects.all())
+    monkeypatch.setattr(access, "link_by_token", lambda token_hash: world.link)
     without_teeth = []
     for route in routes():
         if not re.search(r"<uuid:(folder|document|topic|entry|upload|share)_id>", route):

@@ -22,8 +22,10 @@ from documents.actions.topics import make_topic, tag_documents
 from documents.actions.trash import trash_document
 from documents.uploads import store_stream
 from sharing.access import Level
-from sharing.actions import share, write_comment
+from sharing.actions import Terms, make_link, pause_link, share, write_comment
 from sharing.audit import Verb
+from sharing.models import LinkLevel
+from sharing.tests.linking import Holder
 
 ClientFor = Callable[[User], Client]
 OPEN, CLOSE = "\u27e6", "\u27e7"
@@ -126,8 +128,14 @@ def test_no_sentence_of_a_page_escapes_translation(zoe: User, admin_person: User
     Membership.objects.create(group=group, user=zoe, role="manager")
     given = put("zzgiven.zzz", Actor.for_user(admin_person))
     share(given, zoe, Level.EDIT, by=Actor.for_user(admin_person), message="zzhello")
+    link = make_link(folder, Terms("Zzlink", LinkLevel.EDIT, message="zzhello", max_opens=3), by=by)
+    pause_link(make_link(document, Terms("Zzpaused", LinkLevel.VIEW, password="Zz-horse-77"), by=by), by=by)
     client = client_for(zoe)
     addresses = [
+        *(reverse(name, args=[document.pk]) for name in ("make_document_link", "reach_document")),
+        *(reverse(name, args=[folder.pk]) for name in ("make_folder_link", "reach_folder")),
+        reverse("change_link", args=[link.pk]),
+        reverse("shared_by_link"),
         *(reverse(name, args=[document.pk, version.pk]) for name in ("note_version", "delete_version")),
         reverse("twins") + f"?document={twin.pk}",
         reverse("twins"),
@@ -181,6 +189,26 @@ def test_no_sentence_of_a_page_escapes_translation(zoe: User, admin_person: User
         if (found := unwrapped(client.post(reverse("foresee_uploads"), asked).content.decode()))
         else {}
     )
+    assert wrong == {}
+
+
+@pytest.mark.usefixtures("pseudo")
+def test_no_sentence_of_a_links_pages_escapes_translation(zoe: User) -> None:
+    by = Actor.for_user(zoe)
+    folder = make_folder("Zzfolder", None, by=by)
+    document = put("zzpaper.zzz", by, folder)
+    wrong = {}
+    for level in LinkLevel:
+        for password in ("", "Zz-horse-77"):
+            link = make_link(folder, Terms("Zz", level, now() + timedelta(days=3), password, message="zzhi"), by=by)
+            holder = Holder(link)
+            answers = [holder.get(), holder.come("wrong"), holder.come("Zz-horse-77"), holder.get()]
+            answers += [holder.get("link_document", document.pk), holder.get("link_download", document.pk)]
+            for answer in answers:
+                if not answer.streaming and (found := unwrapped(answer.content.decode())):
+                    wrong[f"{level} {answer.status_code}"] = found
+            pause_link(link, by=by)
+            wrong |= {"closed": found} if (found := unwrapped(holder.get().content.decode())) else {}
     assert wrong == {}
 
 

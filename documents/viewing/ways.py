@@ -40,6 +40,7 @@ class Why(models.TextChoices):
     MISSING = "missing", _("Its bytes are no longer in the storage. Ask your admin: it may be in a backup.")
     DAMAGED = "damaged", _("The stored bytes are not the ones that were put there. Ask your admin for a backup.")
     TOO_LARGE = "too_large", _("It is too large to be shown here. Download it to see it.")
+    UNDRAWN = "undrawn", _("It may only be looked at, and the vault has no pictures of files of this kind.")
     AWAY = "away", _("The storage cannot be reached right now. Nothing is lost. Please try again shortly.")
 
 
@@ -92,6 +93,14 @@ def way_of(version: Version, reading: Reading | None, *, with_pictures: bool) ->
     if kind.startswith(READ_FIRST):
         return (Way.PAGES, None) if is_read else (Way.NONE, _why_unread(reading))
     return Way.NONE, Why.UNKNOWN
+
+
+def drawn_way(reading: Reading | None) -> tuple[Way, Why | None]:
+    """The way for those who get pictures of pages alone, of what a browser would else draw from the bytes."""
+    if reading is not None and reading.state == ReadingState.READY and reading.page_count:
+        return Way.SCAN, None
+    why = _why_unread(reading)
+    return Way.NONE, why if why == Why.WAITING else Why.UNDRAWN
 
 
 def _why_unread(reading: Reading | None) -> Why:

@@ -77,6 +77,8 @@ def document(request: PersonRequest, document_id: UUID) -> HttpResponse:
     if level >= Level.MANAGE:
         rows = access.shares_on(request.actor, item).select_related(*SHARE_RELATED)
         context["shares"] = shown_shares(list(rows.order_by("created_at", "pk")[:SHARES_SHOWN]), request.actor)
+        links = access.links_on(request.actor, item).select_related(*access.LINK_RELATED)
+        context["link_count"] = len(access.links_open(list(access.links_holding(links)[:SHARES_SHOWN])))
         context["shown_above"] = {crumb.pk for crumb in access.visible_ancestors(request.actor, item.folder)}
     context["shown"] = viewer_of(request, item, version)
     context["steps"] = steps_of(request, item)

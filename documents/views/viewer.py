@@ -26,7 +26,7 @@ from documents.viewing.markdown import markdown_html
 from documents.viewing.marks import marked, terms_of
 from documents.viewing.parts import Line, indented, lines_of, part_of
 from documents.viewing.tables import Row, table_of
-from documents.viewing.ways import LETTER_LIMIT, LETTERS, MARKDOWN_LIMIT, TEXT_LIMIT, Way, Why, way_of
+from documents.viewing.ways import LETTER_LIMIT, LETTERS, MARKDOWN_LIMIT, TEXT_LIMIT, Way, Why, drawn_way, way_of
 from documents.views.asked import uuid_or_none
 from documents.views.downloads import bytes_or_why_not
 from sharing import access, audit
@@ -78,8 +78,33 @@ def document_enclosure(request: PersonRequest, document_id: UUID, number: int) -
     return send_enclosure(version, name, data, by=request.actor)
 
 
-def viewer_of(request: PersonRequest, item: Document, version: Version | None) -> Shown:
+class Doors:
+    """Where whoever looks gets bytes and pictures: a signed-in person's here. "" where there is no way."""
+
+    # Whether nothing but what the vault itself has drawn is given away.
+    gives_pictures_only = False
+
+    def content(self, version: Version) -> str:
+        return content_address(version)
+
+    def page(self, name: str, version: Version, number: int) -> str:
+        return page_address(name, version, number)
+
+    def download(self, version: Version) -> str:
+        if version.pk == version.document.current_version_id:
+            return reverse("download_document", args=[version.document_id])
+        return reverse("download_version", args=[version.document_id, version.pk])
+
+    def enclosure(self, version: Version, number: int) -> str:
+        older = "" if version.pk == version.document.current_version_id else f"?version={version.pk}"
+        return reverse("document_enclosure", args=[version.document_id, number]) + older
+
+
+def viewer_of(request: PersonRequest, item: Document, version: Version | None, doors: Doors | None = None) -> Shown:
     """The context of `_viewer.html`. What cannot be shown is a state of the viewer, never an error of the page."""
+    doors = doors or Doors()
+    if doors.gives_pictures_only and request.GET.get("as"):
+        raise access.NotAllowed(_("This link is for looking only."))
     words = request.GET.get("q", "").replace("\x00", "").strip()[:200]
     shown: Shown = {
         "way": Way.NONE,
@@ -87,13 +112,17 @@ def viewer_of(request: PersonRequest, item: Document, version: Version | None) -
         "terms": terms_of(words),
         "page": _number(request.GET.get("page")),
         "keeps": _kept(request),
+        "doors": doors,
         "is_older": version is not None and version.pk != item.current_version_id,
     }
     if version is None:
         return shown | {"why": Why.EMPTY}
     version.document = item
+    shown["download"] = doors.download(version)
     reading = Reading.objects.filter(version=version).first()
     way, why = way_of(version, reading, with_pictures=gives_pictures())
+    if doors.gives_pictures_only and way in {Way.PDF, Way.PICTURE}:
+        way, why = drawn_way(reading)
     asked = request.GET.get("as", "")
     has_text = reading is not None and reading.state == ReadingState.READY
     if asked == "text" and (way in TEXT_TOO or (way in {Way.PDF, Way.SCAN} and has_text)):
@@ -127,14 +156,14 @@ def _nothing(version: Version, shown: Shown) -> Shown:
 
 def _pdf(version: Version, shown: Shown) -> Shown:
     """pdf.js reads the bytes itself; beside them what a browser without scripts shows: the text of one page."""
-    context: Shown = {"content": content_address(version), "hit_pages": _pages_with(shown)}
+    context: Shown = {"content": shown["doors"].content(version), "hit_pages": _pages_with(shown)}
     if shown["has_text"]:
         context |= _page_text(shown)
     return context
 
 
 def _picture(version: Version, shown: Shown) -> Shown:
-    return {"content": content_address(version)}
+    return {"content": shown["doors"].content(version)}
 
 
 def _scan(version: Version, shown: Shown) -> Shown:
@@ -146,8 +175,8 @@ def _scan(version: Version, shown: Shown) -> Shown:
     sheets = [
         Sheet(
             number,
-            page_address("page_picture", version, number),
-            page_address("page_words", version, number) if shown["has_text"] else "",
+            shown["doors"].page("page_picture", version, number),
+            shown["doors"].page("page_words", version, number) if shown["has_text"] else "",
             *room_of(sizes.get(number)),
         )
         for number in numbers
@@ -224,6 +253,7 @@ def _letter(version: Version, shown: Shown) -> Shown:
     terms = shown["terms"]
     return {
         "letter": letter,
+        "enclosures": [(one, shown["doors"].enclosure(version, one.number)) for one in letter.enclosures],
         "subject": marked(letter.subject, terms),
         "headers": [(name, marked(text, terms)) for name, text in letter.headers],
         "is_cut": version.size_bytes > len(data),

@@ -10,7 +10,7 @@ from documents.models import Document, Folder
 from docuvault.lib.htmx import show
 from sharing import access
 from sharing.access import Level
-from sharing.reach import who_reaches
+from sharing.reach import links_reaching, who_reaches
 
 
 @require_safe
@@ -25,7 +25,9 @@ def reach_folder(request: PersonRequest, folder_id: UUID) -> HttpResponse:
 
 def _reach(request: PersonRequest, item: Document | Folder) -> HttpResponse:
     people = who_reaches(request.actor, item)
+    links = links_reaching(request.actor, item)
     ways = [way.row.share.folder_id for person in people for way in person.ways]
+    ways += [row.link.folder_id for row in links]
     above = {key for key in ways if key is not None and key != item.pk}
     seen = access.visible_folders(request.actor).filter(pk__in=above)
     managed = access.visible_folders(request.actor, Level.MANAGE).filter(pk__in=above)
@@ -33,6 +35,7 @@ def _reach(request: PersonRequest, item: Document | Folder) -> HttpResponse:
         "item": item,
         "is_folder": isinstance(item, Folder),
         "people": people,
+        "links": links,
         "visible_above": set(seen.values_list("pk", flat=True)),
         "managed_above": set(managed.values_list("pk", flat=True)),
         "place": "shared_by_me",

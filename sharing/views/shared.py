@@ -16,7 +16,7 @@ from documents.models import Document, Folder
 from docuvault.lib.htmx import back_to, done, is_fragment, show
 from sharing import access
 from sharing.actions import accept_shared, hide_shared, leave_shared, rejoin_shared, show_shared
-from sharing.listing import shown_shares
+from sharing.listing import shown_links, shown_shares
 from sharing.models import Share, ShareReception
 
 RELATED = ("document__user", "folder__user", "recipient", "group", "shared_by")
@@ -59,6 +59,24 @@ def shared_by_me(request: PersonRequest) -> HttpResponse:
     }
     is_more = bool(request.GET.get("after")) and is_fragment(request)
     return show(request, "sharing/by_me_more.html" if is_more else "sharing/shared_by_me.html", context)
+
+
+@require_safe
+def shared_by_link(request: PersonRequest) -> HttpResponse:
+    """The links to what is this person's, and those he has made, the newest first; closed ones too."""
+    rows = access.links_made(request.actor).select_related(*access.LINK_RELATED)
+    try:
+        page = page_of(rows, NEWEST_FIRST, after=request.GET.get("after", ""))
+    except BadCursor:
+        raise BadRequest(_("This address is not one of ours."))
+    context = {
+        "page": page,
+        "rows": shown_links(page.rows, request.actor, with_documents=False),
+        "place": "shared_by_me",
+        "tab": "by_link",
+    }
+    is_more = bool(request.GET.get("after")) and is_fragment(request)
+    return show(request, "sharing/by_link_more.html" if is_more else "sharing/shared_by_link.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,4 +1,5 @@
 // Brings the frame to life. Everything listens on the document, so swapped pages need no new start.
+import "./copying.js";
 import "./dialogs.js";
 import "./drag.js";
 import "./importing.js";
