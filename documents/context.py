@@ -26,6 +26,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "quota": SimpleLazyObject(lambda: Quota.objects.get(user=user)),
         "rail_topics": SimpleLazyObject(lambda: list(access.visible_topics(actor).order_by("name_key")[:RAIL_TOPICS])),
         "has_new_shares": SimpleLazyObject(lambda: access.has_new_shares(actor)),
+        "has_waiting_files": SimpleLazyObject(lambda: access.has_waiting_files(actor)),
+        "emergency_asked": SimpleLazyObject(lambda: access.emergency_asked(actor)),
         "rail_views": SimpleLazyObject(lambda: list(access.own_views(actor).order_by("name_key")[:RAIL_VIEWS])),
         "rail_folders": SimpleLazyObject(lambda: with_children(access.folders_in(actor, None))),
     }

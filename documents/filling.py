@@ -19,6 +19,7 @@ from accounts.models import Quota
 from documents.models import LIVE_UPLOAD_STATES, Document, TrashEntry, Upload, UploadState
 from sharing import access
 from sharing.access import Level
+from sharing.models_requests import ReceivedState
 
 SHOWN = 8
 COPIES_SHOWN = 6
@@ -34,6 +35,8 @@ class Filling:
     older_bytes: int
     trash_bytes: int
     trash_count: int
+    waiting_bytes: int
+    waiting_count: int
     file_count: int | None
 
     @property
@@ -57,15 +60,19 @@ def filling_of(actor: Actor) -> Filling:
     row = Quota.objects.get(user=actor.user)
     live = Document.objects.live().owned_by(row.pk).aggregate(size=Sum("size_bytes"), count=Count("pk"))
     trash = access.own_trash(actor).aggregate(size=Sum("size_bytes"), count=Count("pk"))
-    live_bytes, trash_bytes = live["size"] or 0, trash["size"] or 0
+    waiting = access.own_received(actor).filter(state=ReceivedState.WAITING)
+    waits = waiting.aggregate(size=Sum("size_bytes"), count=Count("pk"))
+    live_bytes, trash_bytes, waiting_bytes = live["size"] or 0, trash["size"] or 0, waits["size"] or 0
     return Filling(
         quota=row,
         live_bytes=live_bytes,
         live_count=live["count"],
         # What is used is counted exactly as it changes, so the rest is what older versions keep.
-        older_bytes=max(0, row.used_bytes - live_bytes - trash_bytes),
+        older_bytes=max(0, row.used_bytes - live_bytes - trash_bytes - waiting_bytes),
         trash_bytes=trash_bytes,
         trash_count=trash["count"],
+        waiting_bytes=waiting_bytes,
+        waiting_count=waits["count"],
         file_count=quota.files_of(row.pk) if row.file_limit is not None else None,
     )
 

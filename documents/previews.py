@@ -42,6 +42,11 @@ def picture_of(version: Version, kind: str, page: int = 1) -> Picture | None:
     return Picture.objects.filter(version=version, kind=kind, page=page).first()
 
 
+def pictured(version_ids: Sequence[UUID | None], kind: str) -> set[UUID]:
+    """Which of these versions have such a picture."""
+    return set(Picture.objects.filter(version__in=version_ids, kind=kind).values_list("version", flat=True))
+
+
 def open_picture(picture: Picture) -> ObjectReader:
     """Its bytes. Raises ObjectMissing, StoreUnavailable."""
     return store().open(picture.object_key)

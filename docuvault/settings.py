@@ -168,6 +168,8 @@ UPLOAD_EXPIRY_HOURS = env.int("DOCUVAULT_UPLOAD_EXPIRY_HOURS", default=168)
 # A connection whose sender brings next to nothing for so long is ended; 0 lets every sender take his time.
 SLOW_SENDER_SECONDS = env.float("DOCUVAULT_SLOW_SENDER_SECONDS", default=60.0)
 TRASH_DAYS = env.int("DOCUVAULT_TRASH_DAYS", default=30)
+# How long a file that came by a request waits to be filed.
+RECEIVED_DAYS = env.int("DOCUVAULT_RECEIVED_DAYS", default=60)
 # Of each document so many of the newest versions stay, and all of the last days; 0 keeps every version.
 VERSIONS_KEPT = env.int("DOCUVAULT_VERSIONS_KEPT", default=0)
 VERSIONS_KEPT_DAYS = env.int("DOCUVAULT_VERSIONS_KEPT_DAYS", default=30)

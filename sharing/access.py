@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 from django.http import Http404
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
@@ -23,7 +23,22 @@ from django.utils.translation import gettext as _
 from accounts.actors import Actor, ActorKind
 from accounts.models import Group, Membership, User
 from documents.models import Document, Folder, SavedView, Topic, TrashEntry, Upload
-from sharing.models import AuditEvent, Comment, LinkLevel, Share, ShareLevel, ShareLink, ShareReception
+from sharing.models import (
+    AuditEvent,
+    Comment,
+    EmergencyContact,
+    EmergencyState,
+    FileRequest,
+    Handover,
+    HandoverState,
+    LinkLevel,
+    ReceivedFile,
+    ReceivedState,
+    Share,
+    ShareLevel,
+    ShareLink,
+    ShareReception,
+)
 from sharing.policy import policy
 
 
@@ -231,11 +246,15 @@ def visible_topics(actor: Actor) -> QuerySet[Topic]:
 
 def own_trash(actor: Actor) -> QuerySet[TrashEntry]:
     user = actor.active_user
-    return TrashEntry.objects.filter(user=user) if user is not None else TrashEntry.objects.none()
+    return TrashEntry.objects.thrown().filter(user=user) if user is not None else TrashEntry.objects.none()
 
 
 def own_uploads(actor: Actor) -> QuerySet[Upload]:
+    """What the actor sends; of somebody who sends to a file request, what he has begun in this visit."""
     user = actor.active_user
+    if actor.kind is ActorKind.LINK and actor.session_hash:
+        sent = ReceivedFile.objects.filter(visit_hash=actor.session_hash, request__closed_at=None)
+        return Upload.objects.filter(pk__in=sent.values("upload"), user__is_active=True)
     return Upload.objects.filter(actor=user) if user is not None else Upload.objects.none()
 
 
@@ -243,6 +262,82 @@ def charged_uploads(actor: Actor) -> QuerySet[Upload]:
     """What is being sent into the actor's own vault, by whomever."""
     user = actor.active_user
     return Upload.objects.filter(user=user) if user is not None else Upload.objects.none()
+
+
+def own_requests(actor: Actor) -> QuerySet[FileRequest]:
+    """The addresses at which the actor takes files from outside."""
+    user = actor.active_user
+    return FileRequest.objects.filter(user=user) if user is not None else FileRequest.objects.none()
+
+
+def own_received(actor: Actor) -> QuerySet[ReceivedFile]:
+    """What has come by the actor's own requests."""
+    return ReceivedFile.objects.filter(request__in=own_requests(actor))
+
+
+def open_handovers(actor: Actor) -> QuerySet[Handover]:
+    """Offers of ownership that the actor has made or been made, and nobody has answered."""
+    user = actor.active_user
+    if user is None:
+        return Handover.objects.none()
+    offers = Handover.objects.filter(state=HandoverState.OFFERED, expires_at__gt=now())
+    mine = Q(giver=user) | Q(receiver=user, giver__is_active=True)
+    # Of what has changed hands or was thrown away meanwhile, nothing is on offer.
+    owned = Q(document__user=F("giver")) | Q(folder__user=F("giver"))
+    return offers.filter(mine, owned, document__trash=None, folder__trash=None)
+
+
+def fetch_handover(actor: Actor, handover_id: UUID) -> Handover:
+    related = ("document__folder", "folder", "giver", "receiver")
+    found = open_handovers(actor).select_related(*related).filter(pk=handover_id).first()
+    if found is None:
+        raise NotVisible
+    return found
+
+
+def own_emergency_contacts(actor: Actor) -> QuerySet[EmergencyContact]:
+    """Whom the actor has chosen for emergencies."""
+    user = actor.active_user
+    return EmergencyContact.objects.filter(user=user) if user is not None else EmergencyContact.objects.none()
+
+
+def emergency_asked(actor: Actor) -> EmergencyContact | None:
+    """What runs against the actor at the moment: the request for emergency access that opens first."""
+    asked = own_emergency_contacts(actor).filter(state=EmergencyState.ASKED, person__isnull=False)
+    return min(asked.select_related("person"), key=lambda row: row.grants_at or now(), default=None)
+
+
+def chosen_for_emergencies(actor: Actor) -> QuerySet[EmergencyContact]:
+    """Who has chosen the actor."""
+    user = actor.active_user
+    return EmergencyContact.objects.filter(person=user) if user is not None else EmergencyContact.objects.none()
+
+
+def fetch_emergency_contact(actor: Actor, contact_id: UUID, *, as_chosen: bool = False) -> EmergencyContact:
+    """One that the actor has named or, `as_chosen`, of whom he is the chosen one. Raises NotVisible."""
+    rows = chosen_for_emergencies(actor) if as_chosen else own_emergency_contacts(actor)
+    found = rows.select_related("user", "person").filter(pk=contact_id).first()
+    if found is None:
+        raise NotVisible
+    return found
+
+
+def has_waiting_files(actor: Actor) -> bool:
+    """Whether something has come by the actor's requests that he has not decided about."""
+    return own_received(actor).filter(state=ReceivedState.WAITING).exists()
+
+
+def open_request(token_hash: str) -> FileRequest | None:
+    """The request at this address, if it takes files now; None for every reason alike."""
+    found = FileRequest.objects.select_related("user", "folder").filter(token_hash=token_hash).first()
+    return found if found is not None and found.is_open else None
+
+
+def sent_in_visit(actor: Actor, asked: FileRequest) -> QuerySet[ReceivedFile]:
+    """What somebody without an account has sent to this request in his visit; nothing that others sent."""
+    if actor.kind is not ActorKind.LINK or not actor.session_hash:
+        return ReceivedFile.objects.none()
+    return asked.received.filter(visit_hash=actor.session_hash)
 
 
 def visible_events(actor: Actor) -> QuerySet[AuditEvent]:
@@ -312,7 +407,9 @@ def has_new_shares(actor: Actor) -> bool:
         Q(accepted_at__isnull=False) | Q(hidden_at__isnull=False), share=OuterRef("pk"), user=user
     )
     mine = Share.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now()), recipient=user)
-    return _of_live_items(mine.exclude(Exists(answered))).exists()
+    if _of_live_items(mine.exclude(Exists(answered))).exists():
+        return True
+    return open_handovers(actor).filter(receiver=user).exists()
 
 
 def own_ways(actor: Actor, item: Document | Folder) -> QuerySet[Share]:
@@ -635,6 +732,22 @@ def fetch_charged_upload(actor: Actor, upload_id: UUID) -> Upload:
     if upload is None:
         raise NotVisible
     return upload
+
+
+def fetch_request(actor: Actor, request_id: UUID) -> FileRequest:
+    asked = own_requests(actor).select_related("folder", "user").filter(pk=request_id).first()
+    if asked is None:
+        raise NotVisible
+    return asked
+
+
+def fetch_received(actor: Actor, received_id: UUID) -> ReceivedFile:
+    """A file that waits in one of the actor's own requests. Raises NotVisible where it was decided already."""
+    waiting = own_received(actor).filter(pk=received_id, state=ReceivedState.WAITING)
+    found = waiting.select_related("request__folder", "document__current_version").first()
+    if found is None or found.document is None:
+        raise NotVisible
+    return found
 
 
 def fetch_view(actor: Actor, view_id: UUID) -> SavedView:

@@ -96,6 +96,29 @@ class Verb(models.TextChoices):
     COMMENT_MADE = "comment_made", _("wrote a comment on")
     COMMENT_CHANGED = "comment_changed", _("changed a comment on")
     COMMENT_DELETED = "comment_deleted", _("deleted a comment on")
+    REQUEST_MADE = "request_made", _("asked for files with")
+    REQUEST_CHANGED = "request_changed", _("changed the file request")
+    REQUEST_CLOSED = "request_closed", _("closed the file request")
+    REQUEST_REOPENED = "request_reopened", _("opened the file request again")
+    REQUEST_RENEWED = "request_renewed", _("made a new address for the file request")
+    FILE_RECEIVED = "file_received", _("sent a file to")
+    FILE_ACCEPTED = "file_accepted", _("filed what was sent:")
+    FILE_REFUSED = "file_refused", _("refused what was sent:")
+    FILE_EXPIRED = "file_expired", _("let go of what was sent:")
+    HANDOVER_OFFERED = "handover_offered", _("offered to hand over")
+    HANDOVER_WITHDRAWN = "handover_withdrawn", _("withdrew the offer to hand over")
+    HANDOVER_REFUSED = "handover_refused", _("refused to take over")
+    HANDOVER_GIVEN = "handover_given", _("took over from you")
+    HANDOVER_TAKEN = "handover_taken", _("took over")
+    EMERGENCY_NAMED = "emergency_named", _("named an emergency contact")
+    EMERGENCY_CHANGED = "emergency_changed", _("changed an emergency contact")
+    EMERGENCY_REMOVED = "emergency_removed", _("removed an emergency contact")
+    EMERGENCY_ASKED = "emergency_asked", _("asked for emergency access")
+    EMERGENCY_WITHDRAWN = "emergency_withdrawn", _("withdrew the request for emergency access")
+    EMERGENCY_REFUSED = "emergency_refused", _("refused emergency access")
+    EMERGENCY_GRANTED = "emergency_granted", _("was given emergency access to")
+    EMERGENCY_ENDED = "emergency_ended", _("ended emergency access")
+    REVIEW_ASKED = "review_asked", _("asked about unused shares")
     TRASH_EMPTIED = "trash_emptied", _("emptied the trash")
     TOPIC_MADE = "topic_made", _("made the topic")
     TOPIC_CHANGED = "topic_changed", _("changed the topic")
@@ -132,8 +155,8 @@ class Verb(models.TextChoices):
 DETAILS = frozenset(
     {
         "added", "address", "available", "colour", "count", "documents", "entries", "fields", "from", "in", "left",
-        "level", "name_before", "percent", "reason", "received_bytes", "removed", "reserved_bytes", "role", "sha256",
-        "size_bytes", "to", "topic", "type", "until", "used_bytes", "version", "wanted",
+        "level", "name", "name_before", "percent", "reason", "received_bytes", "removed", "reserved_bytes",
+        "role", "sender", "sha256", "size_bytes", "to", "topic", "type", "until", "used_bytes", "version", "wanted",
     }
 )  # fmt: skip
 

@@ -13,14 +13,23 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Group
 from documents.models import Document, Folder, Version
+from sharing.models_handing import EmergencyContact, EmergencyState, Handover, HandoverState
 from sharing.models_links import LinkLevel, ShareLink, exactly_one
+from sharing.models_requests import FileRequest, ReceivedFile, ReceivedState
 
 __all__ = [
     "AuditEvent",
     "Comment",
+    "EmergencyContact",
+    "EmergencyState",
+    "FileRequest",
+    "Handover",
+    "HandoverState",
     "LinkLevel",
     "ReadingMark",
     "Receipt",
+    "ReceivedFile",
+    "ReceivedState",
     "Share",
     "ShareLevel",
     "ShareLink",
@@ -191,6 +200,10 @@ class Share(models.Model):
     # When the owner last said that it stays, and when he was last asked.
     reviewed_at = models.DateTimeField(null=True, blank=True)
     review_asked_at = models.DateTimeField(null=True, blank=True)
+    # Opened because its owner did not refuse in time what an emergency contact of his asked for.
+    emergency = models.ForeignKey(
+        EmergencyContact, on_delete=models.CASCADE, null=True, blank=True, related_name="shares", editable=False
+    )
 
     class Meta:
         db_table = "shares"

@@ -6,7 +6,10 @@ from accounts.actors import Actor
 from accounts.models import User
 from documents.jobs import job
 from sharing import mails
+from sharing.actions.emergency import grant_due
+from sharing.actions.received import expire_received, forget_failed
 from sharing.models import Share
+from sharing.review import ask_owners, unused_shares
 from sharing.trail import sealing
 from sharing.trail.checking import check_trail
 
@@ -18,6 +21,53 @@ def tell_of_share(share_id: str) -> None:
     share = Share.objects.select_related(*related).filter(pk=UUID(share_id)).first()
     if share is not None:
         mails.tell_of_share(share)
+
+
+@job(attempts=8, waits_while_held=True)
+def tell_of_received(request_id: str) -> None:
+    """Mail the owner of a file request what has come since he was last told."""
+    mails.tell_of_received(UUID(request_id))
+
+
+@job(attempts=8, waits_while_held=True)
+def tell_of_handover(handover_id: str) -> None:
+    """Mail whoever something is offered to as his own."""
+    mails.tell_of_handover(UUID(handover_id))
+
+
+@job(attempts=8, waits_while_held=True)
+def tell_of_emergency(contact_id: str) -> None:
+    """Mail the owner that emergency access was asked for, or both that it is open."""
+    mails.tell_of_emergency(UUID(contact_id))
+
+
+@job(attempts=8, waits_while_held=True)
+def tell_of_unused(owner_id: str) -> None:
+    """Mail somebody that there are shares which nobody uses."""
+    owner = User.objects.filter(pk=UUID(owner_id), is_active=True).first()
+    if owner is not None and (count := unused_shares(Actor.for_user(owner)).count()):
+        mails.tell_of_unused(owner, count)
+
+
+@job(waits_while_held=True)
+def ask_about_unused() -> None:
+    """Ask people about shares that nobody has used for a year."""
+    ask_owners()
+
+
+@job(waits_while_held=True)
+def grant_emergencies() -> None:
+    """Open what was asked for in an emergency, and not refused in time."""
+    while grant_due():
+        pass
+
+
+@job(waits_while_held=True)
+def let_go_of_received() -> None:
+    """Let go of files that have waited for longer than the vault keeps them."""
+    while expire_received():
+        pass
+    forget_failed()
 
 
 @job()

@@ -2,7 +2,21 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from sharing.views import activity, comments, link_files, link_pages, links, reach, shared, sheet
+from sharing.views import (
+    activity,
+    comments,
+    emergency,
+    handing,
+    link_files,
+    link_pages,
+    links,
+    reach,
+    requests,
+    review,
+    sending,
+    shared,
+    sheet,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("activity/", activity.my_activity, name="my_activity"),
@@ -22,6 +36,31 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("shared/by-me/", shared.shared_by_me, name="shared_by_me"),
     path("documents/<uuid:document_id>/received/", shared.received_document, name="received_document"),
     path("folders/<uuid:folder_id>/received/", shared.received_folder, name="received_folder"),
+    path("shared/review/", review.review_shares, name="review_shares"),
+    path("shared/handovers/", handing.handovers, name="handovers"),
+    path("documents/<uuid:document_id>/hand-over/", handing.hand_over_document, name="hand_over_document"),
+    path("folders/<uuid:folder_id>/hand-over/", handing.hand_over_folder, name="hand_over_folder"),
+    path("handovers/<uuid:handover_id>/answer/", handing.answer_handover, name="answer_handover"),
+    path("emergency/", emergency.emergency, name="emergency"),
+    path("emergency/new/", emergency.name_contact, name="name_contact"),
+    path("emergency/<uuid:contact_id>/change/", emergency.change_contact, name="change_contact"),
+    path("emergency/<uuid:contact_id>/turn/", emergency.turn_contact, name="turn_contact"),
+    path("emergency/<uuid:contact_id>/ask/", emergency.ask, name="ask_emergency"),
+    path("requests/", requests.file_requests, name="file_requests"),
+    path("folders/<uuid:folder_id>/request/", requests.make_request, name="make_request"),
+    path("requests/<uuid:file_request_id>/", requests.file_request, name="file_request"),
+    path("requests/<uuid:file_request_id>/change/", requests.change_request, name="change_request"),
+    path("requests/<uuid:file_request_id>/turn/", requests.turn_request, name="turn_request"),
+    path("requests/<uuid:file_request_id>/accept/", requests.accept_all_received, name="accept_all_received"),
+    path("received/<uuid:received_id>/accept/", requests.accept_received, name="accept_received"),
+    path("received/<uuid:received_id>/refuse/", requests.refuse_received, name="refuse_received"),
+    path("received/<uuid:received_id>/picture/", requests.received_picture, name="received_picture"),
+    path("received/<uuid:received_id>/content/", requests.received_content, name="received_content"),
+    path("send/<str:send_token>/", sending.send_files, name="send_files"),
+    path("send/<str:send_token>/files/<str:ticket>/", sending.send_form, name="send_form"),
+    path("send/<str:send_token>/uploads/", sending.send_upload, name="send_upload"),
+    path("send/<str:send_token>/uploads/<uuid:sending_id>/", sending.sending, name="sending"),
+    path("send/<str:send_token>/receipt/", sending.send_receipt, name="send_receipt"),
     path("documents/<uuid:document_id>/comments/write/", comments.write_comment, name="write_comment"),
     # For whoever holds the address.
     path("l/<str:link_token>/", link_pages.link, name="link"),

@@ -12,8 +12,9 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 GUARDED = {
-    "AuditEvent", "Comment", "Document", "DocumentTopic", "Folder", "Receipt", "Share", "ShareLink",
-    "ShareReception", "Star", "Topic", "TrashEntry", "Upload", "UploadPiece", "Version",
+    "AuditEvent", "Comment", "Document", "DocumentTopic", "EmergencyContact", "FileRequest", "Folder", "Handover",
+    "Receipt", "ReceivedFile", "Share", "ShareLink", "ShareReception", "Star", "Topic", "TrashEntry", "Upload",
+    "UploadPiece", "Version",
 }  # fmt: skip
 DOORS = ("documents", "sharing")
 SHORTCUTS = {"get_object_or_404", "get_list_or_404", "aget_object_or_404", "raw", "in_bulk", "ain_bulk"}
@@ -28,6 +29,7 @@ BY_KEY = (
     "version_id",
     "share_id",
     "comment_id",
+    "request_id",
 )
 
 

@@ -5,6 +5,7 @@ table anew: its diff is the change of rights, to be read before it is committed.
 """
 
 import hashlib
+import io
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -30,7 +31,11 @@ from documents.uploads import store_stream
 from sharing import access
 from sharing.access import Level
 from sharing.actions import Terms, make_link, write_comment
-from sharing.models import LinkLevel, Share, ShareLink
+from sharing.actions.emergency import name_contact
+from sharing.actions.handing import offer
+from sharing.actions.requests import Terms as RequestTerms
+from sharing.actions.requests import make_request
+from sharing.models import FileRequest, LinkLevel, ReceivedFile, Share, ShareLink
 
 TABLE = Path(__file__).with_name("routes.txt")
 PEOPLE = ("anonymous", "stranger", "reader", "owner", "admin")
@@ -55,6 +60,16 @@ class World:
 
 def put(name: str, folder: Folder | None, by: Actor) -> Document:
     return store_stream(name, iter([b"paper"]), folder, size_bound=5, by=by)
+
+
+def _sent(taking: FileRequest, name: str, by: Actor) -> ReceivedFile:
+    """A file that a stranger has sent and that waits."""
+    upload = uploads.begin_requested(taking, name, 5, sender=uploads.Sender(f"{CANARY}-sender", ""), by=by)
+    uploads.receive(upload.pk, 0, io.BytesIO(b"paper"), 5, by=by)
+    row = ReceivedFile.objects.get(upload=upload)
+    assert row.document is not None
+    _read(row.document)
+    return row
 
 
 def _read(document: Document) -> None:
@@ -89,6 +104,12 @@ def world(alice: User, bob: User, charlie: User, admin_person: User, client_for:
     link = make_link(folder, Terms(f"{CANARY}-link", LinkLevel.DOWNLOAD, message=f"{CANARY}-for"), by=by)
     view = save_view(f"{CANARY}-view", "paper", "", by=by)
     asked = ask_for_room(1024, f"{CANARY}-reason", by=by)
+    offered = offer(make_folder(f"{CANARY}-offered", None, by=by), "nobody@nowhere.test", by=by)
+    contact = name_contact("nobody@nowhere.test", [folder], 7, by=by)
+    # Whoever holds the address reads its title and message.
+    taking, send_token = make_request(folder, RequestTerms("Papers"), by=by)
+    sender = Actor.for_link(taking.pk, taking.title, alice, visit="visit")
+    sent = _sent(taking, f"{CANARY}-received.txt", sender)
     people = {
         "anonymous": Client(),
         "stranger": client_for(charlie),
@@ -112,6 +133,12 @@ def world(alice: User, bob: User, charlie: User, admin_person: User, client_for:
         "comment_id": str(comment.pk),
         "invitation_id": str(invitation.pk),
         "request_id": str(asked.pk),
+        "file_request_id": str(taking.pk),
+        "received_id": str(sent.pk),
+        "handover_id": str(offered.pk),
+        "contact_id": str(contact.pk),
+        "send_token": send_token,
+        "sending_id": str(sent.upload_id),
         "ticket": "forged",
         "token": "unknown",
         "link_id": str(link.pk),
@@ -173,6 +200,16 @@ def body(route: str, world: World) -> dict[str, str]:
         return {"level": "20"}
     if "/groups/" in route:
         return {"name": "Choir", "who": "nobody", "act": "remove"}
+    if route.endswith("/request/") or route.startswith("/requests/"):
+        return {"title": "Papers", "act": "close"}
+    if route.endswith("/hand-over/"):
+        return {"who": "dora"}
+    if route.startswith("/handovers/"):
+        return {"act": "withdraw"}
+    if route.startswith("/emergency/"):
+        return {"who": "dora", "days": "7", "folder": folder, "act": "refuse"}
+    if route == "/shared/review/":
+        return {"share": world.values["share_id"], "act": "keep"}
     if "/comments/" in route:
         return {"text": "well"}
     if route.endswith("/received/"):
@@ -236,7 +273,8 @@ OPEN = {
     "/health", "/icons.svg", "/jsi18n/", "/account/login/", "/account/signup/", "/account/inactive/",
     "/account/confirm-email/", "/^account/confirm-email/(?P<key>[-:\\w]+)/$", "/account/password/reset/",
     "/account/password/reset/done/", "/^account/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
-    "/account/password/reset/key/done/", "/join/<str:token>/",
+    "/account/password/reset/key/done/", "/join/<str:token>/", "/send/<str:send_token>/",
+    "/send/<str:send_token>/uploads/<uuid:sending_id>/",
     # For whoever holds a link: with another token, one answer for all of them.
     "/l/<str:link_token>/", "/l/<str:link_token>/folders/<uuid:folder_id>/",
     "/l/<str:link_token>/folders/<uuid:folder_id>/zip/", "/l/<str:link_token>/documents/<uuid:document_id>/",
@@ -258,7 +296,9 @@ def test_what_strangers_from_the_street_may_open_is_exactly_this(world: World) -
 
 OWNED = (
     "documents", "versions", "folders", "topics", "document_topics", "trash_entries", "uploads", "quotas", "users",
-    "shares", "share_links", "share_receptions", "receipts", "comments", "stars", "invitations", "quota_requests",
+    "shares", "share_links", "share_receptions", "file_requests", "received_files", "handovers",
+    "emergency_contacts", "receipts", "comments", "stars", "invitations",
+    "quota_requests",
 )  # fmt: skip
 
 
@@ -307,6 +347,10 @@ def test_what_is_not_there_and_what_is_not_yours_look_the_same(world: World) -> 
         "link_id",
         "comment_id",
         "group_id",
+        "file_request_id",
+        "received_id",
+        "handover_id",
+        "contact_id",
     )
     nothing = {**world.values, **dict.fromkeys(ids, absent)}
     for route in routes():
@@ -360,6 +404,7 @@ def test_a_change_needs_the_token_of_its_page(world: World, alice: User) -> None
 ASKED_AGAIN = {
     "/documents/<uuid:document_id>/thumbnail/",
     "/documents/<uuid:document_id>/pages/<int:page>/picture/",
+    "/received/<uuid:received_id>/picture/",
 }
 CACHED = {"/icons.svg"}
 
@@ -392,7 +437,7 @@ def test_a_file_sent_to_any_other_address_is_refused_and_kept_nowhere(world: Wor
     for route in routes():
         for person in ("anonymous", "owner", "admin"):
             path = address(route, world.values)
-            if route == "/uploads/<uuid:upload_id>/":
+            if route.endswith(("/uploads/<uuid:upload_id>/", "/uploads/<uuid:sending_id>/")):
                 continue  # takes bytes by PATCH alone, which its own tests send
             with transaction.atomic():
                 file = SimpleUploadedFile("x.bin", b"x" * 100)

@@ -240,7 +240,11 @@ def purge_expired(limit: int = 1000) -> int:
 
     A vault that fails is left for the next time, and does not keep the others waiting.
     """
-    old = TrashEntry.objects.older_than(now() - timedelta(days=settings.TRASH_DAYS)).order_by("user_id", "trashed_at")
+    old = (
+        TrashEntry.objects.thrown()
+        .older_than(now() - timedelta(days=settings.TRASH_DAYS))
+        .order_by("user_id", "trashed_at")
+    )
     rows = list(old.values_list("user_id", "pk", "document_count")[:limit])
     count = 0
     for owner_id, entries in groupby(rows, key=lambda row: row[0]):
@@ -304,6 +308,11 @@ def _purge_some(entries: list[TrashEntry], by: Actor, gone: int) -> int:
     quota.free(entry.user_id, freed)
     failpoint(Failpoint.PURGING)
     return len(documents)
+
+
+def purge_held(entries: list[TrashEntry], by: Actor) -> None:
+    """Purge entries of one vault in the caller's transaction, which holds the vault's lock."""
+    _purge(entries, by, 0)
 
 
 def _purge(entries: list[TrashEntry], by: Actor, gone: int) -> None:

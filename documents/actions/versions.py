@@ -136,6 +136,7 @@ def twins_of(document: Document, *, by: Actor) -> list[Document]:
     if by.active_user is None or document.user_id != by.active_user.pk or not document.size_bytes:
         return []
     rows = Document.objects.owned_by(document.user_id).filter(versions__sha256=document.sha256).exclude(pk=document.pk)
+    rows = rows.exclude(trash__kind=EntryKind.RECEIVED)
     return list(rows.select_related("folder", "trash").distinct().order_by("trash_id", "created_at", "pk"))
 
 

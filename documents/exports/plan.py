@@ -21,7 +21,7 @@ from accounts.models import User
 from documents.exports.layout import FILES, FOLDERS, FORMAT, RECORDS, ROOT_FILES, TOPICS, TRASH, to_json, to_line
 from documents.exports.paths import place_in, safe_name
 from documents.identity import identity
-from documents.models import Document, DocumentTopic, Folder, Star, Topic, TrashEntry, Version
+from documents.models import Document, DocumentTopic, EntryKind, Folder, Star, Topic, TrashEntry, Version
 from documents.names import name_key, split_name
 
 BATCH = 500
@@ -180,7 +180,7 @@ def _one_moment() -> Iterator[None]:
 
 def sizes_of(user: User) -> dict[str, int]:
     """How much an export would hold: the documents themselves, their older versions, and the trash with its own."""
-    kept = Version.objects.filter(document__user=user, flaw="")
+    kept = Version.objects.filter(document__user=user, flaw="").exclude(document__trash__kind=EntryKind.RECEIVED)
     found = kept.aggregate(
         current=Sum("size_bytes", filter=Q(document__trash=None, current_of__isnull=False)),
         older=Sum("size_bytes", filter=Q(document__trash=None, current_of=None)),
@@ -230,7 +230,7 @@ class _Part:
         documents = Document.objects.filter(user_id=self.person.user_id, current_version__isnull=False)
         self._note_documents(documents.live().order_by("folder_id", "name_key", "pk"))
         if has_trash:
-            thrown = documents.filter(trash__isnull=False)
+            thrown = documents.filter(trash__isnull=False).exclude(trash__kind=EntryKind.RECEIVED)
             self._note_documents(thrown.order_by("trash__trashed_at", "trash_id", "folder_id", "name_key", "pk"))
 
     def _note_topics(self) -> None:
@@ -248,7 +248,7 @@ class _Part:
         self.plan.note("line", listed)
 
     def _name_entries(self) -> None:
-        entries = TrashEntry.objects.filter(user_id=self.person.user_id).select_related("trashed_by")
+        entries = TrashEntry.objects.thrown().filter(user_id=self.person.user_id).select_related("trashed_by")
         for entry in entries.order_by("trashed_at", "pk").iterator(BATCH):
             told = {
                 "entry": str(entry.pk),

@@ -15,9 +15,15 @@ from django.utils.translation import gettext_lazy as _
 class EntryKind(models.TextChoices):
     FOLDER = "folder", _("Folder")
     DOCUMENT = "document", _("Document")
+    # Not thrown away: it has come by a file request, and waits until its owner files or refuses it.
+    RECEIVED = "received", _("Received")
 
 
 class TrashEntryQuerySet(models.QuerySet["TrashEntry"]):
+    def thrown(self) -> "TrashEntryQuerySet":
+        """What somebody threw away, without what waits to be filed."""
+        return self.exclude(kind=EntryKind.RECEIVED)
+
     def older_than(self, moment: datetime) -> "TrashEntryQuerySet":
         return self.filter(trashed_at__lt=moment)
 

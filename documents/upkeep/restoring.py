@@ -87,6 +87,7 @@ DELETE FROM pictures;
 UPDATE readings SET state = 'waiting', started_at = NULL WHERE state = 'reading';
 UPDATE uploads SET state = 'failed', failure = '{dropped}', reserved_bytes = 0, object_key = '', updated_at = now()
     WHERE state IN ('receiving', 'finishing');
+DELETE FROM received_files WHERE state = 'arriving';
 UPDATE quotas SET reserved_bytes = 0;
 UPDATE job_runs SET state = 'waiting', started_at = NULL, due_at = now() WHERE state = 'running';
 """

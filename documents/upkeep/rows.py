@@ -114,6 +114,18 @@ TRASH = """
     WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.trash_id = t.id)
       AND NOT EXISTS (SELECT 1 FROM folders f WHERE f.trash_id = t.id)
 """
+# What waits by a file request, its document and the entry that holds it back name one another.
+RECEIVED = """
+    SELECT d.id FROM documents d JOIN trash_entries t ON t.id = d.trash_id AND t.kind = 'received'
+    WHERE NOT EXISTS (SELECT 1 FROM received_files r JOIN file_requests q ON q.id = r.request_id
+                      WHERE r.document_id = d.id AND r.state = 'waiting' AND q.user_id = d.user_id
+                        AND (r.size_bytes, r.sha256) = (d.size_bytes, d.sha256))
+    UNION ALL SELECT r.id FROM received_files r LEFT JOIN documents d ON d.id = r.document_id
+    LEFT JOIN trash_entries t ON t.id = d.trash_id
+    WHERE r.state = 'waiting' AND t.kind IS DISTINCT FROM 'received'
+    UNION ALL SELECT r.id FROM received_files r LEFT JOIN uploads u ON u.id = r.upload_id
+    WHERE r.state = 'arriving' AND (u.id IS NULL OR u.state NOT IN ('receiving', 'finishing'))
+"""
 
 
 def wrong_names_and_places() -> Iterator[Finding]:
@@ -128,6 +140,8 @@ def wrong_names_and_places() -> Iterator[Finding]:
         yield _("a %(kind)s lies in %(where)s") % {"kind": kind, "where": where}, key
     for (key,) in rows_of(TRASH):
         yield _("an entry of the trash holds nothing, or what is somebody else's"), key
+    for (key,) in rows_of(RECEIVED):
+        yield _("a file that was sent, its place and its request do not belong together"), key
 
 
 def wrong_paths() -> Iterator[tuple[str, UUID]]:

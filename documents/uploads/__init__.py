@@ -13,6 +13,7 @@ from documents.uploads.incoming import CHECKSUM_KINDS, PIECE_BYTES, Checksum
 from documents.uploads.keys import upload_of_key
 from documents.uploads.one_pass import OnePass, chunks_of, store_stream
 from documents.uploads.refusals import TooLarge, UploadEnded, UploadRefused, WrongChecksum, WrongOffset
+from documents.uploads.requested import NoRoom, Sender, begin_requested, beginning_of, bound_of, is_exhausted, taken_by
 from documents.uploads.staged import assemble, finish_upload, receive
 from documents.uploads.whole import file_whole
 
@@ -21,25 +22,32 @@ __all__ = [
     "PIECE_BYTES",
     "Checksum",
     "Clash",
+    "NoRoom",
     "OnePass",
     "Outlook",
+    "Sender",
     "TooLarge",
     "UploadEnded",
     "UploadRefused",
     "WrongChecksum",
     "WrongOffset",
     "assemble",
+    "begin_requested",
     "begin_upload",
+    "beginning_of",
+    "bound_of",
     "cancel_upload",
     "chunks_of",
     "expire_uploads",
     "file_whole",
     "finish_upload",
     "foresee",
+    "is_exhausted",
     "receive",
     "redirect_upload",
     "stop_upload",
     "store_stream",
+    "taken_by",
     "turn_away",
     "upload_of_key",
 ]

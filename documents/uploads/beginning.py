@@ -54,6 +54,7 @@ def begin_upload(
             replaces = access.fetch_document_to_replace(by, replaces.pk)
         elif folder is not None:
             folder = access.fetch_folder_to_add(by, folder.pk)
+            must_be_in(folder, owner.pk)
         quota.reserve(owner.pk, size_bytes)
         failpoint(Failpoint.UPLOAD_BEGINNING)
         return Upload.objects.create(
@@ -133,9 +134,16 @@ def redirect_upload(upload: Upload, folder: Folder | None, *, by: Actor) -> Uplo
         lock_vault(upload.user_id, is_shared=True)
         if folder is not None:
             folder = access.fetch_folder_to_add(by, folder.pk)
+            must_be_in(folder, upload.user_id)
         upload.folder, upload.to_root = folder, folder is None
         upload.save(update_fields=["folder", "to_root", "updated_at"])
     return upload
+
+
+def must_be_in(folder: Folder, owner_id: UUID) -> None:
+    """Asked with the vault's lock held. Raises UploadRefused where the folder has passed to another vault meanwhile."""
+    if folder.user_id != owner_id:
+        raise UploadRefused(_("The folder is gone. Choose another place and send the file again."), 409)
 
 
 def owner_of(folder: Folder | None, by: Actor) -> User:

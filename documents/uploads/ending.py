@@ -16,6 +16,7 @@ from documents.locks import lock_vault
 from documents.models import LIVE_UPLOAD_STATES, PendingDeletion, Upload, UploadState
 from docuvault.lib.failpoints import Failpoint, failpoint
 from sharing import access, audit
+from sharing.models_requests import ReceivedFile, ReceivedState
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +98,9 @@ def _close(upload: Upload, state: UploadState, reason: str) -> Upload | None:
     if row.object_key:
         keys.add(row.object_key)
     row.pieces.all().delete()
+    if row.actor_id is None:
+        # Its place among the files of a request is free again.
+        ReceivedFile.objects.filter(upload=row, state=ReceivedState.ARRIVING).update(state=ReceivedState.FAILED)
     row.state, row.failure, row.reserved_bytes = state, reason[:500], 0
     row.save(update_fields=["state", "failure", "reserved_bytes", "updated_at"])
     if keys:

@@ -29,6 +29,7 @@ from documents.search import index_document
 from documents.storage import StoreUnavailable
 from documents.uploads.ending import note_for_deletion
 from documents.uploads.refusals import UploadEnded, UploadRefused, WrongOffset, must_be_receiving
+from documents.uploads.requested import hold_back, let_wait
 from docuvault.lib.failpoints import Failpoint, failpoint
 from sharing import access, audit
 
@@ -82,16 +83,21 @@ def file_document(upload: Upload, received: Received, *, by: Actor, is_all: bool
 
 
 def _file(upload: Upload, received: Received, by: Actor) -> Document:
-    if upload.actor is None or not upload.actor.is_active:
+    is_requested = upload.actor is None  # who sends to a file request has no account
+    if upload.actor is not None and not upload.actor.is_active:
         raise access.NotVisible(_("There is nothing here that you can see."))
-    replaced = _replaced(upload, by)
-    folder = None if replaced else _place_of(upload, by)
+    replaced = None if is_requested else _replaced(upload, by)
+    folder = None if replaced or is_requested else _place_of(upload, by)
     if received.is_noted and not PendingDeletion.objects.filter(pk=received.object_key).delete()[0]:
         # Its note fell due and the object may be gone already; what was received is stored anew.
         raise StoreUnavailable("the object was put together too slowly")
     leftover = {upload.object_key} if upload.object_key else set()
     used_bytes = received.size_bytes
-    if replaced is None:
+    if is_requested:
+        row, entry = hold_back(upload, received.content_type, received.size_bytes)
+        document = insert_document(upload, None, received, by, trash=entry)
+        let_wait(row, document, by)
+    elif replaced is None:
         document = insert_document(upload, folder, received, by)
     elif replaced.sha256 == received.sha256:
         document, used_bytes = replaced, 0  # the same bytes again are no new version
@@ -131,7 +137,9 @@ def _place_of(upload: Upload, by: Actor) -> Folder | None:
     """Where it goes, asked again at the end: the folder may be gone, or the right to it."""
     if upload.to_root:
         return None
-    folder = Folder.objects.live().filter(pk=upload.folder_id).first() if upload.folder_id else None
+    folder = (
+        Folder.objects.live().owned_by(upload.user_id).filter(pk=upload.folder_id).first() if upload.folder_id else None
+    )
     if folder is None:
         raise UploadRefused(_("The folder is gone. Choose another place and send the file again."), 409)
     return access.require_adding(by, folder)

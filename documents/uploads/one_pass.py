@@ -8,7 +8,7 @@ from typing import BinaryIO
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
-from documents.models import Document, Folder
+from documents.models import Document, Folder, Upload
 from documents.sniffing import HEAD_BYTES, sniff
 from documents.storage import new_key, store
 from documents.uploads.beginning import begin_upload
@@ -36,9 +36,10 @@ class OnePass:
         *,
         by: Actor,
         replaces: Document | None = None,
+        begin: Callable[..., Upload] = begin_upload,
     ) -> None:
         self.by = by
-        self.upload = begin_upload(
+        self.upload = begin(
             name,
             bound_bytes,
             folder,

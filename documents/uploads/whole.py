@@ -23,7 +23,7 @@ from documents.models import Folder, Upload, UploadState
 from documents.names import name_key
 from documents.sniffing import HEAD_BYTES, sniff
 from documents.storage import StoreUnavailable, new_key, store
-from documents.uploads.beginning import admit, told_when_refused
+from documents.uploads.beginning import admit, must_be_in, told_when_refused
 from documents.uploads.ending import note_for_deletion
 from documents.uploads.filing import NAME_TRIES, Received, next_free_name, tell_added
 from documents.uploads.incoming import Checksum, Incoming
@@ -121,7 +121,7 @@ def _file(upload: Upload, received: Received, by: Actor) -> None:
     lock_vault(upload.user_id, is_shared=True)
     access.require_still_active(by)
     if upload.folder_id is not None:
-        access.fetch_folder_to_add(by, upload.folder_id)
+        must_be_in(access.fetch_folder_to_add(by, upload.folder_id), upload.user_id)
     document_id, shown = _insert(upload, received)
     tell_added(document_id, shown, upload.user_id, received, by=by)
     # Last, so that the row that all uploads of a vault need is held for the shortest time.

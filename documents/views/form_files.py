@@ -4,6 +4,7 @@ Rejected: Django's own multipart parser and handlers. It keeps or copies whole f
 without a word, and takes a body that was cut off for one that has ended.
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from django.conf import settings
@@ -21,7 +22,8 @@ from documents.names import InvalidName, clean_name
 
 READ_BYTES = 1024 * 1024
 PARTS_LIMIT = 1_000
-FIELD_LIMIT = 32
+# Fields that stand before the files, and how much of each is kept.
+FIELD_LIMITS = {b"on_clash": 32, b"sender_name": 480, b"sender_email": 320}
 
 
 class Writing(Protocol):
@@ -42,11 +44,18 @@ class FormFiles:
     """
 
     def __init__(
-        self, request: HttpRequest, length: int, folder: Folder | None, actor: Actor, replaces: Document | None = None
+        self,
+        request: HttpRequest,
+        length: int,
+        folder: Folder | None,
+        actor: Actor,
+        replaces: Document | None = None,
+        begin: Callable[..., Upload] = uploads.begin_upload,
     ) -> None:
         self.request, self.folder, self.actor, self.replaces = request, folder, actor, replaces
+        self._begin = begin
         self._field_name = b""
-        self._on_clash = b""
+        self._fields: dict[bytes, bytes] = {}
         self.length = self.left = length
         self.documents: list[Document] = []
         self.refused: list[tuple[str, str]] = []
@@ -96,6 +105,10 @@ class FormFiles:
             "on_end": self._end,
         }
 
+    def field(self, name: str) -> str:
+        """What an ordinary field held that came before the file."""
+        return self._fields.get(name.encode(), b"").decode(errors="replace")
+
     def _begin_part(self) -> None:
         self._headers = {}
         self._parts += 1
@@ -125,7 +138,7 @@ class FormFiles:
         declared = self._headers.get("content-type", b"").decode("latin-1")
         try:
             there = self.replaces or self._named(name)
-            if there is not None and self._on_clash == b"skip":
+            if there is not None and self._fields.get(b"on_clash") == b"skip":
                 self.skipped.append(there.name)
                 return
             self._writing = self._open(name, declared, bound, self.replaces or there)
@@ -137,11 +150,11 @@ class FormFiles:
             self._refuse(name, error.message, getattr(error, "status", 400))
 
     def _open(self, name: str, declared: str, bound: int, replaces: Document | None) -> Writing:
-        return uploads.OnePass(name, self.folder, declared, bound, by=self.actor, replaces=replaces)
+        return uploads.OnePass(name, self.folder, declared, bound, by=self.actor, replaces=replaces, begin=self._begin)
 
     def _named(self, name: str) -> Document | None:
         """The document of this name in the folder, where the form says to replace it or to leave it."""
-        if self._on_clash not in {b"replace", b"skip"}:
+        if self._fields.get(b"on_clash") not in {b"replace", b"skip"}:
             return None
         clashes = uploads.foresee([(clean_name(name), 0)], self.folder, by=self.actor).clashes
         return clashes[0].document if clashes else None
@@ -152,13 +165,17 @@ class FormFiles:
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._writing is None:
-            if self._field_name == b"on_clash" and len(self._on_clash) < FIELD_LIMIT:
-                self._on_clash += data[start:end]
+            before = self._fields.get(self._field_name, b"")
+            if self._field_name in FIELD_LIMITS:
+                self._fields[self._field_name] = (before + data[start:end])[: FIELD_LIMITS[self._field_name]]
             return
         try:
             self._writing.write(data[start:end])
         except uploads.TooLarge as error:
-            self._refuse(self._writing.upload.name, error.message, error.status)
+            # What was announced is the whole form; a request takes less of one file.
+            is_requested = self._begin is not uploads.begin_upload
+            message = _("It is larger than what is taken here.") if is_requested else error.message
+            self._refuse(self._writing.upload.name, message, error.status)
             self._abandon(error)
 
     def _end_file(self) -> None:

@@ -23,12 +23,12 @@ from documents.exports.sent_back import StagedPass, is_under_way, largest_import
 from documents.models import Document, UploadState
 from documents.storage import StoreFull
 from documents.upkeep import alarm
-from documents.views.form_files import FIELD_LIMIT, FormFiles, Writing
+from documents.views.form_files import FormFiles, Writing
 from documents.views.tickets import opened, ticket_of
 from docuvault.lib.htmx import done, is_fragment
 
 TICKET_SALT = "documents.import"
-PLACE_LIMIT = 64 * FIELD_LIMIT
+PLACE_LIMIT = 2048
 
 
 class ImportForm(FormFiles):

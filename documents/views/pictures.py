@@ -49,7 +49,7 @@ def _size_must_be(request: PersonRequest, kind: str) -> None:
 def thumbnail(request: PersonRequest, document_id: UUID) -> HttpResponseBase:
     _document, version = _asked_for(request, document_id)
     _size_must_be(request, "thumbnail")
-    return _sent(request, previews.picture_of(version, PictureKind.THUMBNAIL))
+    return sent_picture(request, previews.picture_of(version, PictureKind.THUMBNAIL))
 
 
 @require_safe
@@ -65,10 +65,11 @@ def page_picture(request: PersonRequest, document_id: UUID, page: int) -> HttpRe
             picture = previews.make_page_picture(version, page)
         except (previews.PictureBusy, CannotRead):
             return HttpResponse(status=503, headers={"Retry-After": BUSY_SECONDS})
-    return _sent(request, picture)
+    return sent_picture(request, picture)
 
 
-def _sent(request: PersonRequest, picture: Picture | None) -> HttpResponseBase:
+def sent_picture(request: PersonRequest, picture: Picture | None) -> HttpResponseBase:
+    """A picture of something that the actor has fetched, or 404."""
     if picture is None:
         raise Http404(_("There is no picture of it."))
     etag = f'"{picture.pk.hex}"'

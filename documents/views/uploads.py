@@ -27,7 +27,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.actors import Actor
+from accounts.actors import Actor, ActorKind
 from accounts.middleware import PersonRequest
 from accounts.quota import QuotaExceeded
 from documents import uploads
@@ -60,11 +60,11 @@ View = Callable[..., HttpResponseBase]
 # --- tus ------------------------------------------------------------------------------------------
 
 
-def _full() -> str:
+def full() -> str:
     return _("The vault's storage is full. Its administrator has been told; what has arrived is kept.")
 
 
-def _told(message: str, status: int) -> JsonResponse:
+def told(message: str, status: int) -> JsonResponse:
     return JsonResponse({"message": message}, status=status)
 
 
@@ -80,36 +80,36 @@ def tus(view: View) -> View:
 
     def _answer(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method != "OPTIONS":
-            if request.actor.active_user is None:
-                return _told(_("Please sign in."), 401)
+            if request.actor.active_user is None and request.actor.kind is not ActorKind.LINK:
+                return told(_("Please sign in."), 401)
             if request.method != "GET" and request.headers.get("Tus-Resumable") != TUS_VERSION:
-                refused = _told(_("This vault speaks version 1.0.0 of the tus protocol."), 412)
+                refused = told(_("This vault speaks version 1.0.0 of the tus protocol."), 412)
                 refused.headers["Tus-Version"] = TUS_VERSION
                 return refused
             if request.headers.get("Content-Encoding", "identity") != "identity":
-                return _told(_("Send the file as it is, without a content encoding."), 415)
+                return told(_("Send the file as it is, without a content encoding."), 415)
         try:
             return view(request, *args, **kwargs)
         except uploads.WrongOffset as error:
-            refused = _told(error.message, error.status)
+            refused = told(error.message, error.status)
             refused.headers["Upload-Offset"] = str(error.offset)
             return refused
         except uploads.UploadRefused as error:
-            return _told(error.message, error.status)
+            return told(error.message, error.status)
         except QuotaExceeded as error:
-            return _told(error.message, 413)
+            return told(error.message, 413)
         except (InvalidName, Refused) as error:
-            return _told(error.message, 400)
+            return told(error.message, 400)
         except access.NotAllowed as error:
-            return _told(str(error), 403)
+            return told(str(error), 403)
         except Http404:
-            return _told(_("There is nothing here that you can see."), 404)
+            return told(_("There is nothing here that you can see."), 404)
         except StoreFull:
             alarm.store_is_full()
-            return _told(_full(), 507)
+            return told(full(), 507)
         except StoreUnavailable as error:
             logger.warning("upload answered 503: %s", error)
-            refused = _told(_("The vault cannot reach its storage right now. What has arrived is kept."), 503)
+            refused = told(_("The vault cannot reach its storage right now. What has arrived is kept."), 503)
             refused.headers["Retry-After"] = "5"
             return refused
 
@@ -122,22 +122,17 @@ def tus(view: View) -> View:
 def create_upload(request: PersonRequest) -> HttpResponseBase:
     """POST begins an upload (and may carry its first bytes); OPTIONS tells what is offered."""
     if request.method == "OPTIONS":
-        response = HttpResponse(status=204)
-        response.headers["Tus-Version"] = TUS_VERSION
-        response.headers["Tus-Extension"] = TUS_EXTENSIONS
-        response.headers["Tus-Max-Size"] = str(settings.MAX_FILE_BYTES)
-        response.headers["Tus-Checksum-Algorithm"] = ",".join(uploads.CHECKSUM_KINDS)
-        return response
-    length = _number(request, "Upload-Length")
+        return offered()
+    length = number_in(request, "Upload-Length")
     if length is None:
-        return _told(_("The size of the file must be given."), 400)
-    metadata = _metadata(request.headers.get("Upload-Metadata", ""))
+        return told(_("The size of the file must be given."), 400)
+    metadata = metadata_of(request.headers.get("Upload-Metadata", ""))
     if metadata.get("purpose") == "import":
         return _create_import(request, metadata, length)
     folder = access.fetch_place(request.actor, _folder_id(metadata.get("folder", "")), Level.VIEW)
     *directories, _last = [part for part in metadata.get("relativePath", "").split("/") if part] or [""]
     carries_bytes = request.headers.get("Content-Type", "") == BODY_TYPE
-    comes_whole = length == 0 or (carries_bytes and length == _number(request, "Content-Length"))
+    comes_whole = length == 0 or (carries_bytes and length == number_in(request, "Content-Length"))
     replaces = _replaced(request.actor, metadata.get("replaces", ""))
     place = find_folder_path(directories, folder, by=request.actor) if directories else folder
     upload_id, begun = uploads.upload_of_key(request.headers.get("Idempotency-Key", ""), length, by=request.actor)
@@ -151,12 +146,12 @@ def create_upload(request: PersonRequest) -> HttpResponseBase:
     else:
         upload = _begin(request.actor, metadata, length, folder, [] if replaces else directories, replaces, upload_id)
         if carries_bytes or length == 0:
-            upload = _take_first(request, upload)
+            upload = take_first(request, upload)
     return _created(upload)
 
 
 def _created(upload: Upload) -> HttpResponse:
-    response = _described(HttpResponse(status=201), upload)
+    response = described(HttpResponse(status=201), upload)
     response.headers["Location"] = reverse("upload", args=[upload.pk])
     return response
 
@@ -168,8 +163,18 @@ def _create_import(request: PersonRequest, metadata: dict[str, str], length: int
         name, into = metadata.get("filename", ""), metadata.get("into", "")
         upload = begin_import(name, length, into, by=request.actor, upload_id=upload_id)
         if request.headers.get("Content-Type", "") == BODY_TYPE:
-            upload = _take_first(request, upload)
+            upload = take_first(request, upload)
     return _created(upload)
+
+
+def offered() -> HttpResponse:
+    """What is offered of the protocol."""
+    response = HttpResponse(status=204)
+    response.headers["Tus-Version"] = TUS_VERSION
+    response.headers["Tus-Extension"] = TUS_EXTENSIONS
+    response.headers["Tus-Max-Size"] = str(settings.MAX_FILE_BYTES)
+    response.headers["Tus-Checksum-Algorithm"] = ",".join(uploads.CHECKSUM_KINDS)
+    return response
 
 
 def _begin(
@@ -198,12 +203,12 @@ def _begin(
         raise
 
 
-def _take_first(request: PersonRequest, row: Upload) -> Upload:
+def take_first(request: PersonRequest, row: Upload) -> Upload:
     """The bytes that come with the creation. Nobody else knows the upload's address yet.
 
     So a sender who vanished can never go on, and one who is told of an outage only must send again.
     """
-    length = _number(request, "Content-Length") or 0
+    length = number_in(request, "Content-Length") or 0
     try:
         row = _take(request, row, 0)
     except StoreUnavailable as error:
@@ -223,28 +228,32 @@ def _take_first(request: PersonRequest, row: Upload) -> Upload:
 @require_http_methods(["GET", "HEAD", "PATCH", "DELETE"])
 def upload(request: PersonRequest, upload_id: UUID) -> HttpResponseBase:
     """HEAD tells how far it is, PATCH appends, DELETE ends it, GET gives its state as JSON."""
-    row = access.fetch_upload(request.actor, upload_id)
+    return on_upload(request, access.fetch_upload(request.actor, upload_id))
+
+
+def on_upload(request: PersonRequest, row: Upload) -> HttpResponseBase:
+    """What is asked of an upload that the actor has fetched."""
     if request.method == "GET":
-        return JsonResponse(_state(row))
+        return JsonResponse(_state(row, request.actor))
     if request.method == "HEAD":
         if row.state in {UploadState.CANCELLED, UploadState.EXPIRED, UploadState.FAILED}:
             return HttpResponse(status=410)
-        return _described(HttpResponse(status=200), row)
+        return described(HttpResponse(status=200), row)
     if request.method == "DELETE":
-        uploads.cancel_upload(upload_id, by=request.actor)
+        uploads.cancel_upload(row.pk, by=request.actor)
         return HttpResponse(status=204)
     if request.headers.get("Content-Type", "") != BODY_TYPE:
-        return _told(_("The bytes must come as application/offset+octet-stream."), 415)
-    offset = _number(request, "Upload-Offset")
+        return told(_("The bytes must come as application/offset+octet-stream."), 415)
+    offset = number_in(request, "Upload-Offset")
     if offset is None:
-        return _told(_("The place of the bytes must be given."), 400)
+        return told(_("The place of the bytes must be given."), 400)
     if row.state == UploadState.DONE and offset == row.declared_bytes:
-        return _described(HttpResponse(status=204), row)  # the answer to the last request was lost
-    return _described(HttpResponse(status=204), _take(request, row, offset))
+        return described(HttpResponse(status=204), row)  # the answer to the last request was lost
+    return described(HttpResponse(status=204), _take(request, row, offset))
 
 
 def _take(request: PersonRequest, row: Upload, offset: int) -> Upload:
-    length = _number(request, "Content-Length")
+    length = number_in(request, "Content-Length")
     if length is None and row.declared_bytes:
         raise uploads.UploadRefused(_("The length of the request must be given."), 411)
     if row.declared_bytes > offset or length:
@@ -259,28 +268,30 @@ def _take(request: PersonRequest, row: Upload, offset: int) -> Upload:
     return row
 
 
-def _state(row: Upload) -> dict[str, Any]:
+def _state(row: Upload, actor: Actor) -> dict[str, Any]:
+    # Who sends from outside learns nothing of what his file has become.
+    document = row.document_id if actor.kind is not ActorKind.LINK else None
     return {
         "state": row.state,
         "offset": row.received_bytes,
         "length": row.declared_bytes,
         "message": row.failure,
-        "document": str(row.document_id) if row.document_id else None,
-        "url": reverse("document", args=[row.document_id]) if row.document_id else None,
+        "document": str(document) if document else None,
+        "url": reverse("document", args=[document]) if document else None,
     }
 
 
-def _described(response: HttpResponse, row: Upload) -> HttpResponse:
+def described(response: HttpResponse, row: Upload) -> HttpResponse:
     response.headers["Upload-Offset"] = str(row.received_bytes)
     response.headers["Upload-Length"] = str(row.declared_bytes)
     response.headers["Upload-Expires"] = http_date(row.expires_at.timestamp())
     response.headers["Upload-State"] = UploadState(row.state).value
-    if row.document_id:
+    if row.document_id and row.actor_id is not None:
         response.headers["Upload-Document"] = str(row.document_id)
     return response
 
 
-def _number(request: HttpRequest, header: str) -> int | None:
+def number_in(request: HttpRequest, header: str) -> int | None:
     value = request.headers.get(header, "")
     return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
 
@@ -299,7 +310,7 @@ def _checksum(request: HttpRequest) -> uploads.Checksum | None:
         raise uploads.UploadRefused(_("The checksum of the request cannot be read."))
 
 
-def _metadata(header: str) -> dict[str, str]:
+def metadata_of(header: str) -> dict[str, str]:
     """The pairs of Upload-Metadata. Raises UploadRefused."""
     found: dict[str, str] = {}
     try:
@@ -356,7 +367,7 @@ def add_files(request: PersonRequest) -> HttpResponse:
 def add_files_with_ticket(request: PersonRequest, ticket: str) -> HttpResponseBase:
     """Take the form's files, each streamed straight to the store."""
     folder, document = _place_of(request, ticket)
-    length = _number(request, "Content-Length")
+    length = number_in(request, "Content-Length")
     if length is None:
         return _plain_refusal(request, folder, document, _("The length of the request must be given."), 411)
     form = FormFiles(request, length, folder, request.actor, document)
@@ -368,7 +379,7 @@ def add_files_with_ticket(request: PersonRequest, ticket: str) -> HttpResponseBa
         return _plain_refusal(request, folder, document, error.message, error.status)
     except StoreFull:
         alarm.store_is_full()
-        return _plain_refusal(request, folder, document, _full(), 507)
+        return _plain_refusal(request, folder, document, full(), 507)
     for name, message in form.refused:
         messages.error(request, f"{shown_name(name)}: {message}" if name else message)
     if form.documents:

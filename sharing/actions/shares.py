@@ -77,7 +77,8 @@ def share(
         raise NotAllowed(_("You cannot share this so."))
     until = _fitting(until, item, by)
     receivers = _receivers(item, person, group, typed)
-    given = {"level": level, "shared_by": by.user, "expires_at": until}
+    # What is opened by hand stays when an emergency is over.
+    given = {"level": level, "shared_by": by.user, "expires_at": until, "emergency": None}
     found, is_new = Share.objects.get_or_create(
         **receivers,
         document=item if isinstance(item, Document) else None,

@@ -6,6 +6,7 @@ whichever way it was made.
 """
 
 import inspect
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,16 +34,33 @@ from docuvault.lib.roles import migration_role
 from sharing import audit
 from sharing.access import Level
 from sharing.actions import comments as comment_verbs
+from sharing.actions import emergency as emergency_verbs
+from sharing.actions import handing as handing_verbs
 from sharing.actions import links as link_verbs
+from sharing.actions import received as received_verbs
 from sharing.actions import receiving as receiving_verbs
+from sharing.actions import requests as request_verbs
 from sharing.actions import shares as sharing_verbs
-from sharing.models import AuditEvent, Comment, LinkLevel, Share, ShareLink, ShareReception
+from sharing.actions.requests import Terms
+from sharing.models import (
+    AuditEvent,
+    Comment,
+    EmergencyContact,
+    FileRequest,
+    Handover,
+    LinkLevel,
+    ReceivedFile,
+    Share,
+    ShareLink,
+    ShareReception,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TABLES = (
     "folders", "documents", "versions", "topics", "document_topics", "stars", "trash_entries", "shares", "readings",
-    "share_receptions", "comments", "sharing_policy", "share_links",
+    "share_receptions", "comments", "sharing_policy", "file_requests", "received_files",
+    "handovers", "emergency_contacts", "emergency_folders", "share_links",
 )  # fmt: skip
 
 
@@ -70,6 +88,13 @@ class World:
     left: Document
     comment: Comment
     link: ShareLink
+    asked: FileRequest
+    closed: FileRequest
+    waiting: ReceivedFile
+    offered: Handover
+    incoming: Handover
+    contact: EmergencyContact
+    chosen: EmergencyContact
 
 
 @pytest.fixture
@@ -99,7 +124,20 @@ def world(alice: User, alice_actor: Actor, bob: User, bob_actor: Actor, gina: Us
     things = car, home, a, b, elsewhere, tagged, topic, thrown, thrown_folder, older, twin, lost
     link = link_verbs.make_link(b, link_verbs.Terms("Landlord", LinkLevel.VIEW), by=alice_actor)
     shares = shared, received, hidden, left, comment, link
-    return World(alice_actor, bob, *things, *shares)
+    asked, _token = request_verbs.make_request(home, Terms("Papers"), by=alice_actor)
+    closed, _token = request_verbs.make_request(home, Terms("Older"), by=alice_actor)
+    request_verbs.close_request(closed, by=alice_actor)
+    sender = Actor.for_link(asked.pk, asked.title, alice, visit="visit")
+    upload = uploads.begin_requested(asked, "sent.txt", 4, sender=uploads.Sender("Sam"), by=sender)
+    uploads.receive(upload.pk, 0, io.BytesIO(b"sent"), 4, by=sender)
+    waiting = ReceivedFile.objects.get()
+    offered = handing_verbs.offer(home, "bob", by=alice_actor)
+    incoming = handing_verbs.offer(put("incoming.txt", None, bob_actor), "alice", by=bob_actor)
+    contact = emergency_verbs.name_contact("bob", [car], 7, by=alice_actor)
+    chosen = emergency_verbs.name_contact("alice", [folders("Bob", bob_actor)], 7, by=bob_actor)
+    emergency_verbs.ask_emergency(contact, by=bob_actor)
+    handed = offered, incoming, contact, chosen
+    return World(alice_actor, bob, *things, *shares, asked, closed, waiting, *handed)
 
 
 Act = Callable[[World], object]
@@ -188,11 +226,45 @@ ACTS: dict[str, tuple[Act, list[str]]] = {
     "write_comment": (lambda w: comment_verbs.write_comment(w.a, "hello", by=w.by), ["comment_made"]),
     "change_comment": (lambda w: comment_verbs.change_comment(w.comment, "other", by=w.by), ["comment_changed"]),
     "delete_comment": (lambda w: comment_verbs.delete_comment(w.comment, by=w.by), ["comment_deleted"]),
+    "make_request": (lambda w: request_verbs.make_request(w.car, Terms("New"), by=w.by), ["request_made"]),
+    "change_request": (
+        lambda w: request_verbs.change_request(w.asked, Terms("Other"), by=w.by),
+        ["request_changed"],
+    ),
+    "close_request": (lambda w: request_verbs.close_request(w.asked, by=w.by), ["request_closed"]),
+    "reopen_request": (lambda w: request_verbs.reopen_request(w.closed, by=w.by), ["request_reopened"]),
+    "renew_request": (lambda w: request_verbs.renew_request(w.asked, by=w.by), ["request_renewed"]),
+    "accept_received": (lambda w: received_verbs.accept_received(w.waiting, w.car, by=w.by), ["file_accepted"]),
+    "accept_all_received": (lambda w: received_verbs.accept_all_received(w.asked, None, by=w.by), ["file_accepted"]),
+    "refuse_received": (
+        lambda w: received_verbs.refuse_received([w.waiting], by=w.by),
+        ["document_purged", "file_refused"],
+    ),
+    "offer": (lambda w: handing_verbs.offer(w.car, "bob", by=w.by), ["handover_offered"]),
+    "withdraw_offer": (lambda w: handing_verbs.withdraw_offer(w.offered, by=w.by), ["handover_withdrawn"]),
+    "refuse_offer": (lambda w: handing_verbs.refuse_offer(w.incoming, by=w.by), ["handover_refused"]),
+    "accept_offer": (
+        lambda w: handing_verbs.accept_offer(w.incoming, by=w.by),
+        ["handover_given", "handover_taken"],
+    ),
+    "name_contact": (lambda w: emergency_verbs.name_contact("gina", [w.car], 3, by=w.by), ["emergency_named"]),
+    "change_contact": (
+        lambda w: emergency_verbs.change_contact(w.contact, [w.home], 3, by=w.by),
+        ["emergency_changed"],
+    ),
+    "remove_contact": (lambda w: emergency_verbs.remove_contact(w.contact, by=w.by), ["emergency_removed"]),
+    "ask_emergency": (lambda w: emergency_verbs.ask_emergency(w.chosen, by=w.by), ["emergency_asked"]),
+    "withdraw_emergency": (
+        lambda w: emergency_verbs.withdraw_emergency(emergency_verbs.ask_emergency(w.chosen, by=w.by), by=w.by),
+        ["emergency_asked", "emergency_withdrawn"],
+    ),
+    "refuse_emergency": (lambda w: emergency_verbs.refuse_emergency(w.contact, by=w.by), ["emergency_refused"]),
     "store_stream": (lambda w: put("new.txt", w.car, w.by), ["document_added"]),
 }
 MODULES = (
     folder_verbs, document_verbs, selection, topic_verbs, trash_verbs, version_verbs, sharing_verbs, receiving_verbs,
-    comment_verbs, reading_verbs, link_verbs,
+    comment_verbs, link_verbs, reading_verbs, request_verbs, received_verbs,
+    handing_verbs, emergency_verbs,
 )  # fmt: skip
 
 

@@ -1,0 +1,141 @@
+"""A stranger with a phone leaves two files; their owner sees them waiting, files one and refuses the other."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from documents.management.papers import pdf
+from tests.browser.conftest import Site, Visitor, Watch
+
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(240)]
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+@pytest.fixture
+def letters(tmp_path: Path) -> list[Path]:
+    made = []
+    for name in ("gas bill.pdf", "advert.pdf"):
+        path = tmp_path / name
+        path.write_bytes(pdf(name, ["Dear reader"]))
+        made.append(path)
+    return made
+
+
+def test_a_stranger_sends_two_files_and_the_owner_decides(
+    visit: Callable[..., Visitor], browser: Browser, site: Site, watch: Watch, letters: list[Path]
+) -> None:
+    owner = visit()
+    page = owner.page
+    page.get_by_role("link", name="New folder").first.click()
+    page.get_by_label("Name").fill("Bills")
+    page.get_by_role("dialog").get_by_role("button").last.click()
+    page.get_by_role("link", name="Bills").first.click()
+    page.wait_for_url(re.compile(r"/files/[0-9a-f-]{36}/$"))
+    page.get_by_role("link", name="Ask others for files into this folder").click()
+    sheet = page.get_by_role("dialog")
+    sheet.get_by_label("What for").fill("Bills of last year")
+    sheet.get_by_label("Message to the senders").fill("All of them, please")
+    owner.check_access()
+    sheet.get_by_role("button", name="Make the address").click()
+    page.wait_for_url(re.compile(r"/requests/[0-9a-f-]{36}/$"))
+    address = page.locator(".request-copy .mono").input_value()
+    assert address.startswith(site.address)
+
+    stranger = Visitor(browser, site, watch, **PHONE)
+    sender = stranger.page
+    sender.goto(address)
+    expect(sender.get_by_role("heading", name="Bills of last year")).to_be_visible()
+    stranger.check_access()
+    sender.get_by_label("Your name").fill("Sam")
+    sender.locator("input[type=file]").set_input_files(letters)
+    sender.get_by_role("button", name="Send").click()
+    expect(sender.get_by_role("heading", name="2 files have arrived")).to_be_visible()
+    assert sender.evaluate("document.documentElement.scrollWidth") <= 390
+    sender.emulate_media(color_scheme="dark")
+    stranger.check_access()
+    sender.get_by_role("link", name="Receipt with checksums").click()
+    for path in letters:
+        expect(sender.get_by_text(hashlib.sha256(path.read_bytes()).hexdigest())).to_be_visible()
+    stranger.check_access()
+    with sender.expect_download() as downloading:
+        sender.get_by_role("link", name="Download as text").click()
+    text = Path(downloading.value.path()).read_text()
+    assert all(hashlib.sha256(path.read_bytes()).hexdigest() in text for path in letters)
+    # Without scripts, by the plain form: another visit, which sees nothing of the first.
+    plain = Visitor(browser, site, watch, java_script_enabled=False)
+    plain.page.goto(address)
+    expect(plain.page.get_by_text("gas bill.pdf")).to_have_count(0)
+    plain.page.locator("input[type=file]").set_input_files(letters[0])
+    plain.page.get_by_role("button", name="Send").click()
+    expect(plain.page.get_by_role("heading", name="1 file has arrived")).to_be_visible()
+    plain.context.close()
+
+    page.reload()
+    expect(page.get_by_role("heading", name=re.compile("3 files wait for you"))).to_be_visible()
+    expect(page.get_by_text("Sam").first).to_be_visible()
+    owner.check_access()
+    page.emulate_media(color_scheme="dark")
+    owner.check_access()
+    page.get_by_role("button", name="File gas bill.pdf").first.click()
+    expect(page.get_by_role("heading", name=re.compile("2 files wait for you"))).to_be_visible()
+    page.get_by_role("link", name="Refuse advert.pdf").click()
+    page.get_by_role("dialog").get_by_role("button", name="Refuse and delete").click()
+    expect(page.get_by_role("heading", name=re.compile("1 file waits for you"))).to_be_visible()
+    page.get_by_role("link", name="Choose where gas bill.pdf goes").click()
+    owner.check_access()
+    page.get_by_role("dialog").get_by_label("Name").fill("gas again.pdf")
+    page.get_by_role("dialog").get_by_role("button", name="File it").click()
+    expect(page.get_by_role("heading", name="Nothing waits")).to_be_visible()
+    page.get_by_role("link", name="Bills", exact=True).first.click()
+    expect(page.get_by_role("link", name="gas bill.pdf").first).to_be_visible()
+    expect(page.get_by_role("link", name="gas again.pdf").first).to_be_visible()
+    expect(page.get_by_text("advert.pdf")).to_have_count(0)
+    sender.reload()
+    expect(sender.get_by_text("advert.pdf")).to_be_visible()  # what was decided is not the sender's to see
+    stranger.context.close()
+
+
+def test_the_pages_of_handing_over_and_of_emergencies(visit: Callable[..., Visitor], site: Site) -> None:
+    owner, other = visit(), visit()
+    handle = other.page.evaluate("() => document.querySelector('#person-menu strong').textContent").lower()
+    page = owner.page
+    page.get_by_role("link", name="New folder").first.click()
+    page.get_by_label("Name").fill("Papers")
+    page.get_by_role("dialog").get_by_role("button").last.click()
+    page.get_by_role("link", name="Papers").first.click()
+    page.wait_for_url(re.compile(r"/files/[0-9a-f-]{36}/$"))
+    folder = page.url.replace("/files/", "/folders/")
+    page.goto("/emergency/new/")
+    page.get_by_label("Whom? Handle or e-mail address").fill(handle)
+    page.get_by_role("checkbox", name="Papers").check()
+    owner.check_access()
+    page.get_by_role("button", name="Choose", exact=True).click()
+    expect(page.get_by_text("You have 14 days to refuse.")).to_be_visible()
+    other.page.goto("/emergency/")
+    other.page.get_by_role("button", name=re.compile("for access")).click()
+    expect(other.page.get_by_text("unless it is refused")).to_be_visible()
+    page.goto(folder + "hand-over/")
+    owner.check_access()
+    page.get_by_label("To whom? Handle or e-mail address").fill(handle)
+    page.get_by_role("button", name="Offer it").click()
+    for address in ("/emergency/", "/shared/handovers/", "/shared/review/", "/requests/"):
+        for visitor in (owner, other):
+            for scheme in ("light", "dark"):
+                visitor.page.emulate_media(color_scheme=scheme)
+                visitor.page.goto(address)
+                visitor.check_access()
+            visitor.page.set_viewport_size({"width": 390, "height": 844})
+            assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 390, address
+            visitor.page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto("/files/")
+    page.get_by_role("link", name="Decide").click()
+    page.get_by_role("button", name="Refuse", exact=True).click()
+    expect(page.get_by_text("Refused", exact=True).first).to_be_visible()
+    other.page.goto("/shared/handovers/")
+    other.page.get_by_role("button", name="Accept Papers").click()
+    expect(other.page.get_by_role("heading", name="Papers")).to_be_visible()
