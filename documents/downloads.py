@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from zipstream import ZIP_STORED, ZipStream
 
 from accounts.actors import Actor
-from documents.models import Document, Folder, Version, VersionFlaw
+from documents.models import Document, Folder, Picture, Version, VersionFlaw
 from documents.names import free_name, name_key
 from documents.sniffing import HEAD_BYTES, sniff
 from documents.storage import ObjectMissing, StoreError, StoreUnavailable, store
@@ -167,6 +167,35 @@ def send_enclosure(version: Version, name: str, data: bytes, *, by: Actor) -> Ht
     for header, value in GUARD.items():
         response.headers[header] = value
     response.headers["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    return response
+
+
+def stream_copy(request: HttpRequest, document: Document, copy: Picture, *, by: Actor) -> HttpResponseBase:
+    """A PDF that was made of an office paper, with ranges, guarded as the paper itself. Raises ObjectMissing."""
+    etag, size = f'"{copy.pk.hex}"', copy.size_bytes
+    header, wanted = request.headers.get("Range", ""), None
+    if header and request.headers.get("If-Range", etag) == etag:
+        try:
+            wanted = parse_range(header, size)
+        except UnsatisfiableRange:
+            return HttpResponse(status=416, headers={**GUARD, "Content-Range": f"bytes */{size}"})
+    part = wanted or Range(0, size)
+    chunks = store().open(copy.object_key, part.start, part.end)
+    if document.current_version is not None:
+        audit.record_reading(audit.Verb.DOCUMENT_VIEWED, document.current_version, by=by)
+    let_go_of_database()
+    response = StreamingHttpResponse(chunks, status=206 if wanted else 200, content_type="application/pdf")
+    name = content_disposition_header(True, f"{document.name}.pdf") or "attachment"
+    told = {
+        "Content-Disposition": name,
+        "ETag": etag,
+        "Accept-Ranges": "bytes",
+        "Content-Length": str(part.end - part.start),
+    }
+    for key, value in {**GUARD, **told}.items():
+        response.headers[key] = value
+    if wanted:
+        response.headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{size}"
     return response
 
 

@@ -14,6 +14,7 @@ from django.utils.timezone import now
 from accounts.actors import Actor
 from accounts.models import Quota, User
 from documents import jobs, uploads
+from documents.actions import copies
 from documents.actions.trash import purge_expired
 from documents.actions.versions import thin_versions as thin_old_versions
 from documents.exports import sent_back
@@ -157,6 +158,12 @@ def check_whole_vault(asked_by: str = "", is_repair: bool = False) -> None:
 def alarm_admins(is_full: bool = False) -> None:
     """Tell the admins what is wrong with the store."""
     alarm.alarm_admins(is_full)
+
+
+@job(attempts=2)
+def make_copy(version_id: str) -> None:
+    """Have an office paper made into a PDF, to be shown as it looks."""
+    copies.make_copy(UUID(version_id))
 
 
 @job(waits_while_held=True)

@@ -77,7 +77,7 @@ def _read(document: Document) -> None:
     assert document.current_version_id is not None
     Reading.objects.filter(pk=document.current_version_id).update(state="ready", kind="pdf", page_count=1)
     Page.objects.create(reading_id=document.current_version_id, number=1, text=CANARY)
-    for kind in ("thumbnail", "page"):
+    for kind in ("thumbnail", "page", "copy"):
         previews.keep_object(document.current_version_id, kind, 1, b"RIFF", "image/webp", 1, 1)
 
 

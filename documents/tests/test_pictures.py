@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
@@ -17,6 +18,7 @@ from documents.extraction.frames import pack_words
 from documents.extraction.lane import Lane
 from documents.models import Document, Page, Picture, Reading
 from documents.storage import store
+from documents.tests.making import put
 from documents.tests.papers import pdf
 from sharing.access import Level
 from sharing.actions import share
@@ -152,3 +154,21 @@ def test_reread_takes_those_that_failed(document: Document, lane: Lane, capsys: 
     assert read_waiting(lane) == 1
     call_command("reread", "--failed")
     assert "0 to be read" in capsys.readouterr().out
+
+
+def test_a_list_asks_how_the_readings_of_its_rows_stand(
+    alice: User, bob: User, alice_actor: Actor, client_for: ClientFor
+) -> None:
+    document = put("a.txt", None, alice_actor, b"words")
+    address = f"{reverse('readings')}?view=list&id={document.pk}&id={uuid4()}"
+    client = client_for(alice)
+    assert f'data-waiting="{document.pk}"' in client.get(reverse("files")).content.decode()
+    assert f'data-waiting="{document.pk}"' in client.get(address).content.decode()
+    Reading.objects.filter(pk=document.current_version_id).update(state="ready")
+    told = client.get(address).content.decode()
+    assert f'id="state-{document.pk}"' in told
+    assert "data-waiting" not in told
+    assert "icon" in told
+    assert str(document.pk) not in client_for(bob).get(address).content.decode()
+    many = "&".join(f"id={uuid4()}" for _n in range(200))
+    assert client.get(f"{reverse('readings')}?{many}").status_code == 200

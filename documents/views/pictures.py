@@ -18,15 +18,17 @@ from documents.actions import reading as acts
 from documents.actions.versions import fetch_version
 from documents.extraction.frames import unpack_words
 from documents.extraction.lane import CannotRead
+from documents.listing import mark_for
 from documents.models import Document, Page, Picture, PictureKind, Reading, Version
 from documents.storage import ObjectMissing
-from documents.views.asked import uuid_or_none
+from documents.views.asked import uuid_or_none, uuids
 from docuvault.lib.htmx import done, is_fragment, show
 from sharing import access
 from sharing.access import Level
 
 SIZES = {"thumbnail": "320", "page": "1600"}
 BUSY_SECONDS = "5"
+READINGS_TOLD = 50
 
 
 def _asked_for(request: PersonRequest, document_id: UUID) -> tuple[Document, Version]:
@@ -117,7 +119,20 @@ def reading(request: PersonRequest, document_id: UUID) -> HttpResponseBase:
     level = access.level_on_document(request.actor, document) or Level.VIEW
     row = Reading.objects.filter(pk=version.pk).first()
     context = {"item": document, "reading": row, "can": {"edit": level >= Level.EDIT}}
-    return show(request, "documents/reading.html", context)
+    answer = show(request, "documents/reading.html", context)
+    if row is not None and row.is_final:
+        answer.headers["HX-Trigger"] = "reading-ended"
+    return answer
+
+
+@require_safe
+def readings(request: PersonRequest) -> HttpResponse:
+    """How the readings of some documents of a list stand by now, and their pictures; of those one sees."""
+    wanted = uuids(request.GET.getlist("id"))[:READINGS_TOLD]
+    rows = list(access.visible_documents(request.actor).filter(pk__in=wanted))
+    mark_for(rows, request.actor)
+    context = {"documents": rows, "view": request.GET.get("view", "")}
+    return show(request, "documents/readings.html", context, page="base_fragment.html")
 
 
 @require_POST

@@ -7,18 +7,21 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Case, Q, QuerySet, Value, When
 from django.http import HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.middleware import PersonRequest
+from documents.actions.copies import CopyState, ask_for_copy, copy_of, copy_state
 from documents.actions.versions import fetch_version
-from documents.downloads import ContentFlawed, read_beginning, send_enclosure
+from documents.downloads import ContentFlawed, read_beginning, send_enclosure, stream_copy
 from documents.models import Document, Page, Reading, ReadingState, Version
 from documents.names import InvalidName, clean_name
-from documents.storage import StoreUnavailable
+from documents.search import parse
+from documents.storage import ObjectMissing, StoreUnavailable
 from documents.viewing import neighbours as beside
 from documents.viewing.decoding import decode, presentable
 from documents.viewing.letters import enclosure_of, letter_of
@@ -29,6 +32,7 @@ from documents.viewing.tables import Row, table_of
 from documents.viewing.ways import LETTER_LIMIT, LETTERS, MARKDOWN_LIMIT, TEXT_LIMIT, Way, Why, drawn_way, way_of
 from documents.views.asked import uuid_or_none
 from documents.views.downloads import bytes_or_why_not
+from docuvault.lib.htmx import is_fragment, show
 from sharing import access, audit
 
 PAGE_LIMIT = 1_000_000
@@ -53,6 +57,30 @@ def version_content(request: PersonRequest, document_id: UUID, version_id: UUID)
     """The bytes of one version for the viewer."""
     version = fetch_version(request.actor, document_id, version_id)
     return bytes_or_why_not(request, version.document, version, verb=audit.Verb.DOCUMENT_VIEWED)
+
+
+@require_safe
+def document_copy(request: PersonRequest, document_id: UUID) -> HttpResponseBase:
+    """The PDF that was made of an office paper, for the viewer; of the current version."""
+    item = access.fetch_document(request.actor, document_id)
+    copy = copy_of(item.current_version) if item.current_version is not None else None
+    if copy is None:
+        raise access.NotVisible
+    try:
+        return stream_copy(request, item, copy, by=request.actor)
+    except ObjectMissing:
+        copy.delete()  # it is made again when somebody looks
+        raise access.NotVisible
+
+
+@require_safe
+def copy_progress(request: PersonRequest, document_id: UUID) -> HttpResponseBase:
+    """How far that PDF is: a line that asks again until it is there, or will not be."""
+    item = access.fetch_document(request.actor, document_id)
+    if not is_fragment(request):
+        return redirect("document", document_id)
+    state = copy_state(item.current_version) if item.current_version is not None else CopyState.NONE
+    return show(request, "documents/copy_progress.html", {"item": item, "shown": {"copy": state}})
 
 
 @require_safe
@@ -95,6 +123,10 @@ class Doors:
             return reverse("download_document", args=[version.document_id])
         return reverse("download_version", args=[version.document_id, version.pk])
 
+    def copy(self, version: Version) -> str:
+        """Where the PDF of an office paper is."""
+        return reverse("document_copy", args=[version.document_id])
+
     def enclosure(self, version: Version, number: int) -> str:
         older = "" if version.pk == version.document.current_version_id else f"?version={version.pk}"
         return reverse("document_enclosure", args=[version.document_id, number]) + older
@@ -111,6 +143,7 @@ def viewer_of(request: PersonRequest, item: Document, version: Version | None, d
         "words": words,
         "terms": terms_of(words),
         "page": _number(request.GET.get("page")),
+        "asked_part": _number(request.GET.get("part")),
         "keeps": _kept(request),
         "doors": doors,
         "is_older": version is not None and version.pk != item.current_version_id,
@@ -125,11 +158,18 @@ def viewer_of(request: PersonRequest, item: Document, version: Version | None, d
         way, why = drawn_way(reading)
     asked = request.GET.get("as", "")
     has_text = reading is not None and reading.state == ReadingState.READY
-    if asked == "text" and (way in TEXT_TOO or (way in {Way.PDF, Way.SCAN} and has_text)):
+    if asked == "text" and way == Way.PAGES:
+        # Its text by choice: an office paper is not made to look like itself then.
+        shown["is_copied"] = copy_of(version) is not None and not shown["is_older"]
+    elif asked == "text" and (way in TEXT_TOO or (way in {Way.PDF, Way.SCAN} and has_text)):
         way = Way.TEXT if way in TEXT_TOO else Way.PAGES
+    elif way == Way.PAGES and not shown["is_older"] and doors.copy(version):
+        shown["copy"] = ask_for_copy(version)
+        way = Way.PDF if shown["copy"] == CopyState.READY else way
     elif asked == "original" and way == Way.SCAN and version.content_type == "application/pdf":
         way = Way.PDF
-    shown |= {"way": way, "why": why, "reading": reading, "is_text_asked": asked == "text", "has_text": has_text}
+    shown |= {"way": way, "why": why, "reading": reading, "has_text": has_text}
+    shown["is_text_asked"] = asked == "text" and shown.get("is_copied", True)
     try:
         return shown | WAYS.get(way, _nothing)(version, shown)
     except ContentFlawed as error:
@@ -140,11 +180,17 @@ def viewer_of(request: PersonRequest, item: Document, version: Version | None, d
 
 def steps_of(request: PersonRequest, item: Document) -> Shown:
     """The documents before and after in the list one came from, and the address that keeps the list."""
-    origin = beside.origin_of(request.GET.get(beside.PARAMETER, ""))
+    origin = beside.origin_of(request.GET.get(beside.PARAMETER, ""), request.GET.get(beside.LINE, ""))
     if origin is None:
         return {}
     before, after = beside.neighbours(item, origin, by=request.actor)
-    return {"before": before, "after": after, "way_in": "?" + urlencode({beside.PARAMETER: str(origin)})}
+    steps: Shown = {"before": before, "after": after}
+    marks = {}
+    if origin.place == "find":
+        steps["back"] = f"{reverse('find')}?{urlencode({'q': origin.line, 'sort': origin.sort})}"
+        words = parse(origin.line).words
+        marks = {"q": words} if words else {}
+    return steps | {"way_in": "?" + urlencode({**origin.parameters, **marks})}
 
 
 # --- Each way ---------------------------------------------------------------------------------------------
@@ -156,7 +202,17 @@ def _nothing(version: Version, shown: Shown) -> Shown:
 
 def _pdf(version: Version, shown: Shown) -> Shown:
     """pdf.js reads the bytes itself; beside them what a browser without scripts shows: the text of one page."""
-    context: Shown = {"content": shown["doors"].content(version), "hit_pages": _pages_with(shown)}
+    copy = copy_of(version) if shown.get("copy") else None
+    if copy is not None:
+        # Its pages are not those that were read: the words are looked for in the copy itself.
+        context: Shown = {
+            "content": shown["doors"].copy(version),
+            "content_bytes": copy.size_bytes,
+            "content_mark": copy.pk.hex,
+            "page": None if shown["words"] else shown["page"],
+        }
+        return context | _page_text(shown)
+    context = {"content": shown["doors"].content(version), "hit_pages": _pages_with(shown)}
     if shown["has_text"]:
         context |= _page_text(shown)
     return context
@@ -169,7 +225,9 @@ def _picture(version: Version, shown: Shown) -> Shown:
 def _scan(version: Version, shown: Shown) -> Shown:
     """The page pictures, some dozens around the page asked for, each with the words that were recognised on it."""
     count = shown["reading"].page_count or 1
-    first = max(1, min((shown["page"] or 1) - SCAN_PAGES // 3, count - SCAN_PAGES + 1))
+    hit_pages = _pages_with(shown)
+    asked = min(shown["page"] or (hit_pages or [1])[0], count)
+    first = max(1, min(asked - SCAN_PAGES // 3, count - SCAN_PAGES + 1))
     numbers = range(first, min(count, first + SCAN_PAGES - 1) + 1)
     sizes = {page.number: page for page in Page.objects.filter(reading=shown["reading"], number__in=numbers)}
     sheets = [
@@ -181,7 +239,16 @@ def _scan(version: Version, shown: Shown) -> Shown:
         )
         for number in numbers
     ]
-    return {"sheets": sheets, "page_count": count, "hit_pages": _pages_with(shown)}
+    return {
+        "sheets": sheets,
+        "page": asked,
+        "page_count": count,
+        "hit_pages": hit_pages,
+        "first": first,
+        "last": numbers[-1],
+        "pages_before": max(1, first - SCAN_PAGES + SCAN_PAGES // 3) if first > 1 else None,
+        "pages_after": numbers[-1] + 1 if numbers[-1] < count else None,
+    }
 
 
 @dataclass(frozen=True)
@@ -211,7 +278,7 @@ def _text(version: Version, shown: Shown) -> Shown:
 
 
 def _lines(text: str, shown: Shown) -> Shown:
-    part = part_of(lines_of(text), shown["terms"], shown["page"], say=_said)
+    part = part_of(lines_of(text), shown["terms"], shown["asked_part"], say=_said)
     rows = [(line.number, marked(line.text, shown["terms"])) for line in part.rows]
     return {"part": part, "rows": rows}
 
@@ -229,7 +296,7 @@ def _markdown(version: Version, shown: Shown) -> Shown:
 
 def _table(version: Version, shown: Shown) -> Shown:
     data = read_beginning(version, TEXT_LIMIT)
-    table = table_of(presentable(decode(data)), shown["terms"], shown["page"])
+    table = table_of(presentable(decode(data)), shown["terms"], shown["asked_part"])
     terms = shown["terms"]
 
     def cells(row: Row) -> list[str]:
@@ -284,7 +351,7 @@ def _page_text(shown: Shown) -> Shown:
     """The text of the page asked for, or of the first that has one of the words, and the way to the others."""
     pages = Page.objects.filter(reading=shown["reading"])
     with_hits = _pages_with(shown)
-    number = shown["page"] or (with_hits or [1])[0]
+    number = shown["page"] or _with_most(pages, with_hits, shown["terms"])
     page = pages.filter(number__gte=number).order_by("number").first() or pages.order_by("-number").first()
     if page is None:
         return {"page_text": None}
@@ -301,13 +368,22 @@ def _page_text(shown: Shown) -> Shown:
     }
 
 
+def _with_most(pages: QuerySet[Page], numbers: list[int], terms: list[str]) -> int:
+    """Of these pages the first that holds most of the words; 1 where there are none."""
+    if len(terms) < 2 or len(numbers) < 2:
+        return (numbers or [1])[0]
+    asked = [Case(When(text__unaccent__icontains=term, then=1), default=0) for term in terms]
+    held = pages.filter(number__in=numbers[:HIT_PAGES]).annotate(held=sum(asked, Value(0)))
+    return held.order_by("-held", "number").values_list("number", flat=True).first() or 1
+
+
 def _pages_with(shown: Shown) -> list[int]:
     """The pages that hold one of the words, as far as they were read."""
     if not shown["terms"] or not shown["has_text"]:
         return []
     any_of = Q()
     for term in shown["terms"]:
-        any_of |= Q(text__icontains=term)
+        any_of |= Q(text__unaccent__icontains=term)
     rows = Page.objects.filter(any_of, reading=shown["reading"])
     return list(rows.order_by("number").values_list("number", flat=True)[:HIT_PAGES])
 
@@ -344,4 +420,4 @@ def _number(text: str | None) -> int | None:
 
 def _kept(request: PersonRequest) -> list[tuple[str, str]]:
     """What the find form hands on of the address."""
-    return [(key, request.GET[key]) for key in ("in", "as", "version") if request.GET.get(key)]
+    return [(key, request.GET[key]) for key in ("in", "for", "as", "version") if request.GET.get(key)]

@@ -249,6 +249,10 @@ class LinkDoors(Doors):
     def download(self, version: Version) -> str:
         return reverse("link_download", args=[self.token, version.document_id]) if self.lets_download else ""
 
+    def copy(self, version: Version) -> str:
+        """Office papers are shown to guests by their text: no program is started for them."""
+        return ""
+
     def enclosure(self, version: Version, number: int) -> str:
         if self.gives_pictures_only:
             return ""

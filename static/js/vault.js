@@ -5,6 +5,7 @@ import "./drag.js";
 import "./importing.js";
 import "./keys.js";
 import "./menus.js";
+import "./readings.js";
 import "./search.js";
 import "./selection.js";
 import "./viewer/start.js";
