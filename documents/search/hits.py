@@ -69,7 +69,10 @@ class Hit:
     name: SafeString
     line: SafeString = NOTHING
     page: int | None = None
+    pages: int = 0
     is_text: bool = False
+    # The words of the line as they stand there, for whoever opens the document to see them marked.
+    words: str = ""
     note: SafeString = NOTHING
     topics: list[str] = field(default_factory=list)
     state: str = ""
@@ -91,10 +94,11 @@ def hits_of(found: Found, query: Query, documents: Sequence[Document], actor: Ac
     for row in rows:
         place = places[row.pk]
         marks = meant[place.language]
-        hit = Hit(row, marked(shown_name(row.name), marks, literal), state=place.state)
+        hit = Hit(row, marked(shown_name(row.name), marks, literal), state=place.state, pages=place.pages)
         window, is_hit = line_of(place.text, marks, literal)
         hit.text, hit.line, hit.is_text = window, marked(window, marks, literal), is_hit
         hit.page = place.page if is_hit else None
+        hit.words = _as_they_stand(query, window, marks, literal) if is_hit else ""
         if place.note:
             note, is_noted = line_of(place.note, marks, literal)
             hit.note = marked(note, marks, literal) if is_noted else SafeString("")
@@ -109,6 +113,7 @@ class _Place:
     text: str
     page: int | None
     state: str
+    pages: int
     note: str
 
 
@@ -123,8 +128,8 @@ def _places(ids: list[UUID], any_word: str) -> dict[UUID, _Place]:
     with connection.cursor() as cursor:
         cursor.execute(PLACES, {"ids": ids, "any": any_word, "letters": LOOKED_THROUGH})
         return {
-            key: _Place(language or "", text, piece or page, state or "", note or "")
-            for key, language, _name, _note, piece, text, page, state, _pages, note in cursor.fetchall()
+            key: _Place(language or "", text, piece or page, state or "", pages or 0, note or "")
+            for key, language, _name, _note, piece, text, page, state, pages, note in cursor.fetchall()
         }
 
 
@@ -176,6 +181,15 @@ def line_of(text: str, marks: set[str], literal: Iterable[str]) -> tuple[str, bo
         if len(set(inside)) * 10 + len(inside) > most:
             best, most = start, len(set(inside)) * 10 + len(inside)
     return _cut(text, max(0, best - LINE // 3)), True
+
+
+def _as_they_stand(query: Query, line: str, marks: set[str], literal: Sequence[str]) -> str:
+    """What to mark in the document: the words as typed, or, where the line has other forms of them, those."""
+    folded_line = folded(line)
+    if all(folded(part) in folded_line for part in literal):
+        return query.words
+    found = [line[start:end] for start, end in _spans(line, marks, literal)]
+    return " ".join({word.casefold(): word for word in found}.values())
 
 
 def _visible(text: str) -> str:

@@ -203,6 +203,8 @@ def way_in(context: dict[str, Any]) -> str:
     elif place == "files" and "page" in context:
         filtered = context.get("filter_topic")
         origin = Origin("folder", sort, filtered.pk if filtered else None)
+    elif place in {"shared_with_me", "shared_by_me"} and not context.get("is_hidden"):
+        origin = Origin("shared" if place == "shared_with_me" else "lent", "-created")
     return f"?{PARAMETER}={origin}" if origin else ""
 
 

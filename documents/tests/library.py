@@ -15,9 +15,10 @@ def write(
     folder: Folder | None = None,
     state: ReadingState = ReadingState.READY,
     title: str = "",
+    data: bytes = b"",
 ) -> Document:
     """A document that has been read, with these pages."""
-    document = put(name, folder, by, data=name.encode())
+    document = put(name, folder, by, data=data or name.encode())
     read(document, *pages, language=language, state=state, title=title)
     return document
 

@@ -11,6 +11,7 @@ from django.utils.html import escape
 
 from accounts.actors import Actor
 from accounts.models import User
+from documents.management.papers import pdf
 from documents.models import ReadingState
 from documents.tests.library import found, names, write
 from documents.tests.making import folders
@@ -26,11 +27,31 @@ def page(client: Client, line: str, **more: str) -> str:
 
 
 def test_a_hit_says_on_which_page_it_is_and_leads_there(alice: User, alice_actor: Actor, client_for: ClientFor) -> None:
-    document = write("book.pdf", "nothing", "still nothing", "here is the walrus", by=alice_actor)
+    pages = ("nothing", "still nothing", "here is the walrus")
+    document = write("book.pdf", *pages, by=alice_actor, data=pdf("Book", ["x"]))
     html = page(client_for(alice), "walruses")
     assert "<mark>walrus</mark>" in html
-    assert f"{reverse('document', args=[document.pk])}?page=3&amp;q=walruses" in html
+    assert f"{reverse('document', args=[document.pk])}?page=3&amp;q=walrus&amp;in=find&amp;for=walruses" in html
     assert "page 3" in html
+    # What stands there as it was typed is marked as typed, phrases included.
+    assert "page=3&amp;q=%22the+walrus%22&amp;in" in page(client_for(alice), '"the walrus" type:pdf')
+
+
+def test_a_hit_in_text_without_pages_leads_to_the_part_that_has_the_words(
+    alice: User, alice_actor: Actor, client_for: ClientFor
+) -> None:
+    text = "one walrus\n" + "plain\n" * 1500 + "a walrus and a carpenter\n" + "plain\n" * 1500
+    document = write("long.txt", text, by=alice_actor, data=text.encode())
+    client = client_for(alice)
+    html = page(client, "walrus carpenter", sort="newest")
+    address = f"{reverse('document', args=[document.pk])}?q=walrus+carpenter&in=find.newest&for=walrus+carpenter"
+    assert f'href="{escape(address)}"' in html
+    assert ">page 1<" not in html
+    shown = client.get(address).content.decode()
+    assert "<mark>carpenter</mark>" in shown
+    assert "Part 2 of 4" in shown
+    assert "Part 1 of 4" in client.get(f"{address}&part=1").content.decode()
+    assert "Part 2 of 4" in client.get(f"{address}&page=1").content.decode()
 
 
 def test_a112_a_snippet_is_escaped_before_its_marks_are_added(

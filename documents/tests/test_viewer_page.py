@@ -15,6 +15,7 @@ from documents.actions.documents import star_document
 from documents.actions.topics import make_topic, tag_documents
 from documents.management.papers import mail, pdf, png
 from documents.models import Document, Page, Reading, ReadingState, VersionFlaw
+from documents.tests.library import write
 from documents.tests.making import folders, put
 from documents.uploads import store_stream
 from documents.viewing.neighbours import origin_of
@@ -101,6 +102,26 @@ def test_a_scan_with_page_pictures_is_shown_as_those(alice_actor: Actor) -> None
     version.content_type = "image/tiff"
     assert way_of(version, reading, with_pictures=True) == (Way.SCAN, None)
     assert way_of(version, None, with_pictures=True) == (Way.NONE, Why.UNKNOWN)
+
+
+def test_a_long_scan_is_shown_around_the_page_asked_for(alice: User, alice_actor: Actor, client_for: ClientFor) -> None:
+    document = put("a.pdf", None, alice_actor, pdf("Scan", ["x"]))
+    reading = read(document, *(f"page {n} Ünique{n}" for n in range(1, 151)))
+    Reading.objects.filter(pk=reading.pk).update(is_scanned=True)
+    client = client_for(alice)
+    for query, first, last, page_asked in (
+        ("", 1, 60, 1), ("?page=100", 80, 139, 100), ("?page=150", 91, 150, 150), ("?page=999", 91, 150, 150),
+        ("?q=unique120", 91, 150, 120),
+    ):  # fmt: skip
+        shown = page(client, document, query)
+        assert f'id="page-{first}"' in shown, query
+        assert f'id="page-{last}"' in shown, query
+        assert shown.count('<figure class="sheet is-picture"') == 60
+        assert f'data-page="{page_asked}" data-pages="150"' in shown, query
+        assert f"Pages {first} to {last} of 150" in shown
+    assert 'data-hit-pages="[120]"' in shown
+    assert f"?q=unique120&amp;page={91 - 40}#viewer" in shown
+    assert "Later pages" not in shown
 
 
 def test_a_picture_too_large_for_a_page_is_not_put_into_one(alice_actor: Actor) -> None:
@@ -239,6 +260,39 @@ def test_next_and_previous_follow_the_list_one_came_from(
         star_document(one, by=alice_actor)
     assert steps(page(client, b, "?in=starred")) == ("", "c.txt")
     assert f"/documents/{c.pk}/?in=starred" in page(client, b, "?in=starred")
+
+
+def test_next_and_previous_go_on_in_a_search(alice: User, alice_actor: Actor, client_for: ClientFor) -> None:
+    a, b, c = (write(f"{name}.txt", "the walrus", by=alice_actor, data=b"walrus" + name.encode()) for name in "abc")
+    write("d.txt", "nothing of it", by=alice_actor)
+    client = client_for(alice)
+    assert steps(page(client, b, "?in=find.name&for=walrus")) == ("a.txt", "c.txt")
+    assert steps(page(client, b, "?in=find.oldest&for=walrus")) == ("a.txt", "c.txt")
+    assert steps(page(client, c, "?in=find&for=walrus")) == ("", "b.txt")
+    assert steps(page(client, a, "?in=find.name.near&for=walrs")) == ("", "b.txt")
+    shown = page(client, a, "?in=find.name&for=walrus+type%3Atext")
+    assert f'href="/documents/{b.pk}/?in=find.name&amp;for=walrus+type%3Atext&amp;q=walrus"' in shown
+    assert f'href="{reverse("find")}?q=walrus+type%3Atext&amp;sort=name"' in shown
+    for odd in ("?in=find", "?in=find&for=", "?in=find.x&for=walrus", "?in=find&for=%00", "?in=find&for=gone"):
+        assert steps(page(client, b, odd)) == ("", ""), odd
+    hits = client.get(reverse("find"), {"q": "walrus", "sort": "name"}).content.decode()
+    assert f"/documents/{a.pk}/?q=walrus&amp;in=find.name&amp;for=walrus" in hits
+
+
+def test_next_and_previous_go_on_in_what_is_shared(
+    alice: User, bob: User, alice_actor: Actor, client_for: ClientFor
+) -> None:
+    a, b, c = (put(f"{name}.txt", None, alice_actor) for name in "abc")
+    for one in (a, b, c):
+        Share.objects.create(document=one, recipient=bob, shared_by=alice, level=Level.VIEW)
+    theirs, ours = client_for(bob), client_for(alice)
+    assert steps(page(theirs, b, "?in=shared")) == ("c.txt", "a.txt")
+    assert steps(page(ours, b, "?in=lent")) == ("c.txt", "a.txt")
+    assert steps(page(theirs, b, "?in=lent")) == ("", "")
+    theirs.post(reverse("received_document", args=[c.pk]), {"act": "hide"})
+    assert steps(page(theirs, b, "?in=shared")) == ("", "a.txt")
+    assert f"/documents/{a.pk}/?in=shared" in theirs.get(reverse("shared_with_me")).content.decode()
+    assert f"/documents/{a.pk}/?in=lent" in ours.get(reverse("shared_by_me")).content.decode()
 
 
 def test_lists_hand_their_place_on(alice: User, alice_actor: Actor, client_for: ClientFor) -> None:

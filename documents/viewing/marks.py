@@ -39,6 +39,12 @@ def has_any(text: str, terms: list[str]) -> bool:
     return bool(terms) and bool(_places(fold(text), terms))
 
 
+def terms_in(text: str, terms: list[str]) -> set[str]:
+    """Which of the terms a text holds."""
+    folded = fold(text)
+    return {term for term in terms if _places(folded, [term])}
+
+
 def marked(text: str, terms: list[str]) -> SafeString:
     """The text, escaped, with a mark around each place that one of the terms names."""
     if not terms or not has_any(text, terms):

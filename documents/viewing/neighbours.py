@@ -1,25 +1,36 @@
 """What comes before and after a document in the list one came from.
 
-The address carries the list in a few letters (`in=folder.-created`), never its rows: where it leads is
-asked of the same sets as the list itself, so an invented one shows nothing that is not seen anyway.
+The address carries the list in a few letters (`in=folder.-created`) and the line of a search beside it
+(`for=…`), never its rows: where it leads is asked of the same sets as the list itself, so an invented
+one shows nothing that is not seen anyway.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.actors import Actor
 from documents.listing import SORTS
 from documents.models import Document
+from documents.search import find_documents, parse
+from documents.search.finding import SORTS as ORDERS
+from documents.search.grammar import LINE_LIMIT
 from sharing import access
 from sharing.access import Level
+from sharing.models import ShareReception
 
-PARAMETER = "in"
+PARAMETER, LINE = "in", "for"
 # The order of each list where the address names none.
-PLACES = {"folder": "name", "topic": "name", "recent": "-created", "starred": "name"}
-FIXED = {"recent", "starred"}
+PLACES = {
+    "folder": "name", "topic": "name", "recent": "-created", "starred": "name",
+    "find": "best", "shared": "-created", "lent": "-created",
+}  # fmt: skip
+FIXED = {"recent", "starred", "shared", "lent"}
+# Of lists that have no key of their own so many are looked through, the first.
+LOOKED_THROUGH = 1000
 
 
 @dataclass(frozen=True)
@@ -29,17 +40,32 @@ class Origin:
     place: str
     sort: str
     topic: UUID | None = None
+    line: str = ""
+    is_near: bool = False
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What an address carries of it."""
+        return {PARAMETER: str(self), **({LINE: self.line} if self.line else {})}
 
     def __str__(self) -> str:
         pieces = [self.place]
+        if self.place == "find":
+            return ".".join(
+                [*pieces, *([self.sort] if self.sort != "best" else []), *(["near"] if self.is_near else [])]
+            )
         if self.topic or (self.place not in FIXED and self.sort != PLACES[self.place]):
             pieces.append(self.sort)
         return ".".join([*pieces, *([str(self.topic)] if self.topic else [])])
 
 
-def origin_of(text: str) -> Origin | None:
+def origin_of(text: str, line: str = "") -> Origin | None:
     """The list that an address names; None for one that is none of ours."""
     place, _dot, rest = text.partition(".")
+    if place == "find":
+        sort, is_near = rest.removesuffix("near").removesuffix("."), rest.endswith("near")
+        line = line.replace("\x00", "").strip()[: 4 * LINE_LIMIT]
+        return Origin(place, sort or "best", line=line, is_near=is_near) if sort in {*ORDERS, ""} and line else None
     sort, _dot, key = rest.partition(".")
     if place not in PLACES or (sort and sort not in SORTS):
         return None
@@ -54,10 +80,40 @@ def origin_of(text: str) -> Origin | None:
 
 def neighbours(item: Document, origin: Origin, *, by: Actor) -> tuple[Document | None, Document | None]:
     """The document before and the one after, as far as the actor sees them."""
+    if (ids := _ids(origin, by)) is not None:
+        return _among(ids, item, by)
     rows = _rows(item, origin, by)
     if rows is None:
         return None, None
     return _beside(rows, item, origin.sort, is_before=True), _beside(rows, item, origin.sort, is_before=False)
+
+
+def _ids(origin: Origin, by: Actor) -> Sequence[UUID] | None:
+    """The first documents of a list that is no plain set of rows, in its order; None for the others."""
+    if origin.place == "find":
+        query = parse(origin.line)
+        if query.is_empty:
+            return []
+        return find_documents(query, by, sort=origin.sort, size=LOOKED_THROUGH, is_near=origin.is_near).ids
+    if origin.place == "shared":
+        put_away = ShareReception.objects.filter(share=OuterRef("pk"), user=by.user, hidden_at__isnull=False)
+        shares = access.shares_received(by).exclude(Exists(put_away))
+    elif origin.place == "lent":
+        shares = access.shares_made(by)
+    else:
+        return None
+    rows = shares.filter(document__isnull=False).order_by("-created_at", "-pk").values_list("document", flat=True)
+    return list(dict.fromkeys(rows[:LOOKED_THROUGH]))
+
+
+def _among(ids: Sequence[UUID], item: Document, by: Actor) -> tuple[Document | None, Document | None]:
+    if item.pk not in ids:
+        return None, None
+    at = ids.index(item.pk)
+    beside = {"before": ids[at - 1] if at else None, "after": ids[at + 1] if at + 1 < len(ids) else None}
+    rows = access.visible_documents(by).filter(pk__in=[key for key in beside.values() if key])
+    found = {row.pk: row for row in rows.only("pk", "name", "user")}
+    return found.get(beside["before"]), found.get(beside["after"])
 
 
 def _rows(item: Document, origin: Origin, by: Actor) -> QuerySet[Document] | None:

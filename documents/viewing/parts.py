@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from documents.viewing.marks import has_any
+from documents.viewing.marks import has_any, terms_in
 
 LINES, CHARACTERS, LINE_LENGTH = 1000, 120_000, 2000
 Item = TypeVar("Item")
@@ -57,7 +57,7 @@ def lines_of(text: str) -> list[Line]:
 def part_of(
     rows: Sequence[Item], terms: list[str], wanted: int | None, *, say: Callable[[Item], str], most: int = LINES
 ) -> Part[Item]:
-    """The part asked for, or the first that holds one of the terms, or the first. `say` is the text of a row."""
+    """The part asked for, or the first that holds most of the terms, or the first. `say` is the text of a row."""
     starts, length = [0], 0
     for at, row in enumerate(rows):
         length += len(say(row))
@@ -67,7 +67,13 @@ def part_of(
     ends = [*starts[1:], len(rows)]
     hits = [at for at, row in enumerate(rows) if has_any(say(row), terms)] if terms else []
     with_hits = sorted({bisect_right(starts, at) for at in hits})
-    number = min(max(wanted, 1), len(starts)) if wanted else (with_hits or [1])[0]
+    if wanted:
+        number = min(max(wanted, 1), len(starts))
+    else:
+        held: dict[int, set[str]] = {}
+        for at in hits:
+            held.setdefault(bisect_right(starts, at), set()).update(terms_in(say(rows[at]), terms))
+        number = max(with_hits, key=lambda part: (len(held[part]), -part), default=1)
     return Part(rows[starts[number - 1] : ends[number - 1]], number, len(starts), len(hits), with_hits)
 
 

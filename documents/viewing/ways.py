@@ -66,6 +66,11 @@ READ_FIRST = (
 )
 
 
+def goes_by_pages(kind: str) -> bool:
+    """Whether a document of this type is shown by the pages that were read of it, and not by parts of its text."""
+    return (kind not in BY_TYPE and not kind.startswith("text/")) or kind in {"application/pdf", "text/html"}
+
+
 def way_of(version: Version, reading: Reading | None, *, with_pictures: bool) -> tuple[Way, Why | None]:
     """The way to show it, and with Way.NONE the reason. `with_pictures`: whether pictures of pages can be had."""
     if version.flaw:

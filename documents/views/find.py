@@ -1,5 +1,6 @@
 """Finding: the page of hits with its facets and the box's list; what was added last, and what is starred."""
 
+from dataclasses import dataclass
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -23,10 +24,13 @@ from documents.search import facets_of, find_documents, meant, more_like, named,
 from documents.search.facets import KIND_LABELS, language_name, languages_of
 from documents.search.finding import SORTS as ORDERS
 from documents.search.finding import BadCursor as BadPlace
+from documents.search.finding import Found
 from documents.search.form import fields_of, query_of
 from documents.search.grammar import IS, LINE_LIMIT, NO, Query
 from documents.search.hits import Hit, hits_of
 from documents.tree import paths_of
+from documents.viewing.neighbours import Origin
+from documents.viewing.ways import goes_by_pages
 from documents.views.asked import size_of
 from docuvault.lib.htmx import back_to, done, is_fragment, show
 from sharing import access
@@ -76,18 +80,37 @@ def _hits(request: PersonRequest, query: Query) -> dict[str, object]:
     except BadPlace:
         raise BadRequest(_("This address is not one of ours."))
     context: dict[str, object] = {"found": found, "sort": sort, "problems": found.problems, "is_near": found.is_near}
-    context["hits"] = _shown(request, found, query)
+    origin = Origin("find", sort, line=query.line, is_near=is_near)
+    context["hits"] = _shown(request, found, query, origin)
     if found.is_near and not after:
         context["meant"] = meant(query, request.actor)
     return context
 
 
-def _shown(request: PersonRequest, found: object, query: Query) -> list[Hit]:
+@dataclass(frozen=True)
+class ShownHit:
+    """A hit and where it leads: to its page, with its words marked, and with the list to go on in."""
+
+    hit: Hit
+    link: str
+    page: int | None
+
+
+def _shown(request: PersonRequest, found: Found, query: Query, origin: Origin) -> list[ShownHit]:
     """The hits with what is shown of them; the rule is asked again for their rows."""
-    rows = access.visible_documents(request.actor).filter(pk__in=found.ids).select_related("folder")  # type: ignore[attr-defined]
+    rows = access.visible_documents(request.actor).filter(pk__in=found.ids).select_related("folder")
     documents = list(with_topics(rows, request.actor))
     mark_for(documents, request.actor)
-    return hits_of(found, query, documents, request.actor)  # type: ignore[arg-type]
+    return [_leading(hit, origin) for hit in hits_of(found, query, documents, request.actor)]
+
+
+def _leading(hit: Hit, origin: Origin) -> ShownHit:
+    # Text without pages is shown in parts: the viewer opens the one with the words.
+    page = hit.page if hit.is_text and goes_by_pages(hit.document.content_type) else None
+    place = {"page": str(page)} if page else {}
+    marks = {"q": hit.words} if hit.words else {}
+    link = f"{reverse('document', args=[hit.document.pk])}?{urlencode({**place, **marks, **origin.parameters})}"
+    return ShownHit(hit, link, page if hit.pages > 1 else None)
 
 
 def _named(request: PersonRequest, query: Query) -> dict[str, object]:
@@ -141,7 +164,7 @@ def _box(request: PersonRequest, line: str, query: Query) -> HttpResponse:
     """What the box shows while somebody types: few of each kind, and documents with the line that matched."""
     things = named(line, request.actor, IN_BOX)
     found = find_documents(query, request.actor, size=IN_BOX) if not query.is_empty else None
-    hits = _shown(request, found, query) if found is not None else []
+    hits = _shown(request, found, query, Origin("find", "best", line=query.line)) if found is not None else []
     paths = paths_of(things.folders, request.actor)
     context = {
         "query_text": line,

@@ -180,7 +180,8 @@ class Reader:
 
 
 OURS = re.compile(
-    r"^(http://localhost:\d+/(documents/[0-9a-f-]+/(content/|\?[^/]*)?$|static/|icons\.svg|[^/?]*jsi18n|space/bar/)|data:)"
+    r"^(http://localhost:\d+/(static/|icons\.svg|[^/?]*jsi18n|space/bar/|documents/readings/|documents/[0-9a-f-]+/"
+    r"((content|download|similar|reading|thumbnail|pages/\d+/(picture|words))/)?(\?.*)?$)|data:)"
 )
 
 
@@ -323,7 +324,7 @@ def test_every_kind_can_be_read_by_everybody_on_a_desk_and_on_a_phone(
                     "document.documentElement.scrollWidth - document.documentElement.clientWidth"
                 )
                 assert wide <= 0, f"{name} makes the page wider than the window"
-        seen = {
+        seen: dict[str, str | re.Pattern[str]] = {
             "letter.eml": "Dear all", "table.csv": "=1+1", "notes.md": "Notes", "code.py": "return '<b>'",
             "odd.bin": "has no way to show them", "short.pdf": re.compile("Without scripts|Dear reader"),
         }  # fmt: skip
@@ -365,12 +366,28 @@ def test_a08_nothing_that_was_uploaded_runs_or_calls_out(reader: Reader) -> None
             assert (link.get_attribute("href") or "").startswith(("http://", "https://", "mailto:"))
         reader.assert_nothing_acted(name)
     reader.requests.clear()
-    for name in ("drawing.svg", "page.html", "page.png"):
-        reader.open("notes.md")
-        with reader.page.expect_download() as download:  # a visit to the bytes is a download, whatever they are
-            reader.page.evaluate(f"location.assign('/documents/{reader.ids[name]}/content/')")
-        assert download.value.suggested_filename == name
-        reader.assert_nothing_acted(name)
+    reader.open("notes.md")
+    for name in ACTIVE:
+        for way in ("content", "download"):
+            with reader.page.expect_download() as download:  # a visit to the bytes is a download, whatever they are
+                reader.page.evaluate(f"location.assign('/documents/{reader.ids[name]}/{way}/')")
+            assert download.value.suggested_filename == name
+            reader.assert_nothing_acted(name)
+
+
+def test_a10_no_address_of_a_viewer_brings_in_bytes_from_elsewhere(reader: Reader) -> None:
+    evil = "https://collector.invalid/x.pdf"
+    for said in (
+        f"file={evil}",
+        "file=//collector.invalid/x.pdf",
+        "file=data:application/pdf,x",
+        "file=blob:x",
+        "content=",
+    ):
+        page = reader.open("short.pdf", f"?{said}&src={evil}&url={evil}#file={evil}")
+        assert reader.settled() == "ready"
+        assert "Dear reader" in page.locator(".sheet-text").first.inner_text()
+        reader.assert_nothing_acted(said)
 
 
 def test_a09_no_action_of_a_pdf_is_taken(reader: Reader) -> None:

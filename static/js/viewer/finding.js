@@ -3,16 +3,18 @@ import { termsOf } from "./marks.js";
 
 /**
  * `countOn(page, terms)` answers how many hits a page has (a promise); `drawOn(sheet, terms)` marks those of a
- * drawn sheet and answers the boxes of each, in order.
+ * drawn sheet and answers the boxes of each, in order. Where the sheets are but some of the pages (`isPartial`),
+ * other words are asked of the server, which knows all pages and opens the first that has them.
  */
 export class Finding {
-  constructor(root, sheets, { countOn, drawOn }) {
-    Object.assign(this, { root, sheets, countOn, drawOn, terms: [], counts: new Map(), at: null, run: 0 });
+  constructor(root, sheets, { countOn, drawOn, isPartial = false }) {
+    Object.assign(this, { root, sheets, countOn, drawOn, isPartial, terms: [], counts: new Map(), at: null, run: 0 });
     this.form = root.querySelector("[data-find]");
     this.field = root.querySelector("[data-find-words]");
     this.told = root.querySelector("[data-find-told]");
     const listen = { signal: sheets.stop.signal };
     this.form?.addEventListener("submit", (event) => {
+      if (isPartial && this.field.value !== this.words) return;
       event.preventDefault();
       event.stopPropagation();
       if (this.field.value === this.words) this.step(event.shiftKey ? -1 : 1);
@@ -20,6 +22,7 @@ export class Finding {
     }, listen);
     this.field?.addEventListener("input", () => {
       clearTimeout(this.timer);
+      if (isPartial) return;
       this.timer = setTimeout(() => this.find(this.field.value), 300);
     }, listen);
     root.addEventListener("click", (event) => {
@@ -41,13 +44,14 @@ export class Finding {
     this.sheets.all.forEach((sheet) => this.mark(sheet));
     this.tell();
     if (!this.terms.length) return;
-    const all = this.sheets.all.map((_, i) => ((first - 1 + i) % this.sheets.all.length) + 1);
+    const here = this.sheets.all.map((_, i) => this.sheets.first + i);
+    const all = [...here.filter((page) => page >= first), ...here.filter((page) => page < first)];
     const order = pages ?? all;
     for (const page of [...order, ...all.filter((one) => !order.includes(one))]) {
       // Where others have looked before, the pages they named are enough.
       if (pages && !pages.includes(page) && this.at) break;
       // eslint-disable-next-line no-await-in-loop
-      const count = await this.countOn(page, this.terms);
+      const count = this.sheets.at(page) ? await this.countOn(page, this.terms) : 1;
       if (run !== this.run || this.sheets.stop.signal.aborted) return;
       this.counts.set(page, count);
       if (count && !this.at) this.goTo(page, 0);
@@ -72,9 +76,9 @@ export class Finding {
 
   goTo(page, hit) {
     this.at = { page, hit };
-    const sheet = this.sheets.all[page - 1];
-    if (sheet.hits?.length) this.reveal(sheet);
-    else this.sheets.goTo(page);
+    const sheet = this.sheets.at(page);
+    if (!sheet?.hits?.length) this.sheets.goTo(page);
+    if (!sheet) return;
     this.sheets.all.forEach((one) => one.querySelectorAll(".word-hit.is-current").forEach((box) => box.classList.remove("is-current")));
     this.reveal(sheet);
     this.tell();

@@ -20,7 +20,8 @@ function focusFind() {
 function scroll(key) {
   const stage = document.querySelector("[data-viewer] [data-stage]");
   if (!stage || stage.contains(document.activeElement) && document.activeElement !== stage) return false;
-  if (stage.scrollHeight <= stage.clientHeight + 1 && stage.scrollWidth <= stage.clientWidth + 1) return false;
+  const [isTall, isWide] = [stage.scrollHeight > stage.clientHeight + 1, stage.scrollWidth > stage.clientWidth + 1];
+  if (key === "ArrowLeft" || key === "ArrowRight" ? !isWide : !isTall && !isWide) return false;
   const page = stage.clientHeight * 0.9;
   const moves = {
     ArrowDown: [0, 60], ArrowUp: [0, -60], ArrowRight: [60, 0], ArrowLeft: [-60, 0],
@@ -32,6 +33,28 @@ function scroll(key) {
   return true;
 }
 
+/** From page to page, where there are pages; from part to part of a long text. */
+function turn(direction) {
+  const sheets = current()?.view?.sheets;
+  if (sheets) {
+    sheets.goTo(sheets.page + direction);
+    return true;
+  }
+  return press(`[data-viewer] .viewer-parts [rel=${direction > 0 ? "next" : "prev"}]`);
+}
+
+/** Out of what was opened last: the words looked for, the panel beside the pages. */
+function leave() {
+  const field = document.querySelector("[data-viewer] [data-find-words]");
+  const finding = current()?.view?.finding;
+  if (field?.value && finding && !finding.isPartial) {
+    field.value = "";
+    finding.find("");
+    return true;
+  }
+  return press("[data-viewer] [data-tool=side][aria-expanded=true]");
+}
+
 const KEYS = {
   "/": focusFind,
   "+": () => tool("zoom-in"),
@@ -39,25 +62,32 @@ const KEYS = {
   "-": () => tool("zoom-out"),
   0: () => tool("fit"),
   r: () => tool("rotate"),
-  p: () => tool("print"),
+  p: () => press("[data-step=before]"),
   "[": () => press("[data-step=before]"),
   k: () => press("[data-step=before]"),
+  n: () => press("[data-step=after]"),
   "]": () => press("[data-step=after]"),
   j: () => press("[data-step=after]"),
+  ArrowRight: () => scroll("ArrowRight") || turn(1),
+  ArrowLeft: () => scroll("ArrowLeft") || turn(-1),
+  Escape: leave,
   F3: (event) => tool(event.shiftKey ? "hit-before" : "hit-after"),
 };
 
 document.addEventListener("keydown", (event) => {
   const target = event.target;
   if (!document.querySelector("[data-viewer]") || target.closest("dialog[open], [popover]:popover-open")) return;
-  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "p" && current()?.view?.print) {
+  if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "p" && current()?.view?.print) {
     event.preventDefault();
     tool("print");
     return;
   }
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (target.matches("input:not([type=checkbox]), textarea, select, [contenteditable]")) {
-    if (event.key === "Escape" && target.matches("[data-find-words]")) document.querySelector("[data-stage]")?.focus();
+    if (event.key !== "Escape" || !target.matches("[data-find-words]")) return;
+    event.preventDefault();
+    leave();
+    document.querySelector("[data-stage]")?.focus();
     return;
   }
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;

@@ -192,7 +192,7 @@ class PdfView {
       const page = await this.pdf.getPage(number);
       const content = await page.getTextContent({ includeMarkedContent: true, disableNormalization: true });
       this.texts.set(number, content.items.filter((item) => item.str !== undefined).map((item) => item.str + (item.hasEOL ? " " : "")));
-      if (!this.sheets.drawn.has(this.sheets.all[number - 1])) page.cleanup();
+      if (!this.sheets.drawn.has(this.sheets.at(number))) page.cleanup();
     }
     return this.texts.get(number);
   }

@@ -34,16 +34,19 @@ class PictureView {
       if (picture.complete && !picture.naturalWidth && !sheet.dataset.words) sheet.classList.add("is-failed");
     });
     root.dataset.state = "ready";
-    this.sheets = new Sheets(root, sheets, { draw: (sheet) => this.draw(sheet), clear: (sheet) => this.clear(sheet) });
+    this.sheets = new Sheets(root, sheets, {
+      draw: (sheet) => this.draw(sheet), clear: (sheet) => this.clear(sheet), beyond: (page) => this.leaveFor(page),
+    });
     const listen = { signal: this.sheets.stop.signal };
     if (root.querySelector("[data-find]")) {
       this.finding = new Finding(root, this.sheets, {
-        countOn: async (page, terms) => placesInPieces(piecesOf(await this.wordsOf(sheets[page - 1])), terms).length,
+        countOn: async (page, terms) => placesInPieces(piecesOf(await this.wordsOf(this.sheets.at(page))), terms).length,
+        isPartial: Number(root.dataset.pages) > sheets.length,
         drawOn: (sheet, terms) => this.drawHits(sheet, terms),
       });
     }
     const asked = Number(root.dataset.page);
-    if (asked > 1) this.sheets.goTo(asked);
+    if (asked > 1 && this.sheets.at(asked)) this.sheets.goTo(asked);
     const words = root.querySelector("[data-find-words]")?.value;
     if (words && this.finding) {
       const pages = JSON.parse(root.dataset.hitPages || "null");
@@ -53,6 +56,16 @@ class PictureView {
       if (event.target.closest("[data-tool=print]")) this.print();
     }, listen);
     this.drag(listen);
+  }
+
+  /** A page of a long scan that is not among those on this page of ours. */
+  leaveFor(page) {
+    const address = new URL(location.href);
+    address.searchParams.set("page", page);
+    address.hash = "viewer";
+    const words = this.root.querySelector("[data-find-words]")?.value;
+    if (words) address.searchParams.set("q", words);
+    location.assign(address);
   }
 
   /** The words of a page with their places: [left, top, right, bottom, text], in parts of the page. */
@@ -144,7 +157,18 @@ class PictureView {
     stage.addEventListener("dragstart", (event) => event.preventDefault(), listen);
   }
 
-  print() {
+  /** Pictures that were not looked at yet are fetched before they go to paper. */
+  async print() {
+    const button = this.root.querySelector("[data-tool=print]");
+    if (button.getAttribute("aria-busy") === "true") return;
+    button.setAttribute("aria-busy", "true");
+    await Promise.allSettled(this.sheets.all.map((sheet) => {
+      const picture = sheet.querySelector("img");
+      picture.loading = "eager";
+      return picture.decode();
+    }));
+    button.removeAttribute("aria-busy");
+    if (this.isClosed) return;
     document.documentElement.classList.add("prints-viewer");
     window.print();
     document.documentElement.classList.remove("prints-viewer");

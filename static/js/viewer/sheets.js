@@ -1,12 +1,14 @@
 // Pages one under the other: their room, zoom, turning, which of them is read, and what is drawn only when it is near.
+import { pinch, tapTwice } from "./touch.js";
 
 const ZOOMS = [0.1, 0.25, 0.33, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 5, 8];
 const LARGEST = 8;
 const KEPT = 12; // so many drawn sheets stay; what is further off gives its memory back
 
 /**
- * `root` is the viewer, `sheets` its page elements in order. `paint` has the two acts that differ by kind:
- * `draw(sheet)` (a promise) and `clear(sheet)`. A sheet knows its size at 100 % as `size` = [width, height].
+ * `root` is the viewer, `sheets` its page elements in order, numbered from `data-page` of the first. `paint` has the
+ * acts that differ by kind: `draw(sheet)` (a promise), `clear(sheet)`, and `beyond(page)` where the pages are but some
+ * of the document's. A sheet knows its size at 100 % as `size` = [width, height].
  */
 export class Sheets {
   constructor(root, sheets, paint) {
@@ -17,7 +19,9 @@ export class Sheets {
     this.turned = 0;
     this.fit = root.dataset.fit || "width";
     this.scale = 1;
-    this.page = 1;
+    this.first = Number(sheets[0]?.dataset.page) || 1;
+    this.last = this.first + sheets.length - 1;
+    this.page = this.first;
     this.near = new Set();
     this.drawn = new Map();
     this.stop = new AbortController();
@@ -28,10 +32,14 @@ export class Sheets {
     this.resizer.observe(this.stage);
     this.stage.addEventListener("scroll", () => this.tellPage(), { ...listen, passive: true });
     this.stage.addEventListener("wheel", (event) => this.wheel(event), { ...listen, passive: false });
-    this.pinch(listen);
+    pinch(this, listen);
+    tapTwice(this, listen);
     this.buttons(listen);
     this.layOut();
   }
+
+  /** The sheet of a page, if it is among these. */
+  at(page) { return this.all[page - this.first]; }
 
   /** The size that a sheet takes now, turned as it is. */
   roomOf(sheet) {
@@ -40,7 +48,7 @@ export class Sheets {
   }
 
   layOut() {
-    const first = this.all[this.page - 1] ?? this.all[0];
+    const first = this.at(this.page) ?? this.all[0];
     if (!first || !this.stage.clientWidth) return;
     const [width, height] = this.roomOf(first);
     const edge = this.stage.clientWidth < 600 ? 16 : 48;
@@ -60,6 +68,8 @@ export class Sheets {
     sheet.style.height = `${Math.max(1, Math.floor(height * this.scale))}px`;
     sheet.style.setProperty("--total-scale-factor", this.scale);
     sheet.style.setProperty("--turned", `${this.turned}deg`);
+    sheet.style.setProperty("--own-width", `${sheet.size[0] * this.scale}px`);
+    sheet.style.setProperty("--own-height", `${sheet.size[1] * this.scale}px`);
   }
 
   /** Zoom, and keep the point under the pointer (or the middle) where it is. */
@@ -94,7 +104,10 @@ export class Sheets {
   }
 
   goTo(page, top = 0) {
-    const sheet = this.all[Math.max(1, Math.min(this.all.length, page)) - 1];
+    const count = Number(this.root.dataset.pages) || this.last;
+    const wanted = Math.max(1, Math.min(count, page));
+    const sheet = this.at(wanted);
+    if (!sheet && this.all.length) this.paint.beyond?.(wanted);
     if (!sheet) return;
     this.stage.scrollTop = sheet.offsetTop + top * sheet.offsetHeight - 12;
     this.tellPage();
@@ -165,7 +178,7 @@ export class Sheets {
       else high = middle - 1;
     }
     const isAtEnd = this.stage.scrollTop + this.stage.clientHeight >= this.stage.scrollHeight - 2 && this.stage.scrollTop > 0;
-    const page = isAtEnd && this.all.length ? this.all.length : low + 1;
+    const page = isAtEnd && this.all.length ? this.last : low + this.first;
     if (page === this.page && this.told) return;
     this.page = page;
     this.told = true;
@@ -193,29 +206,6 @@ export class Sheets {
     if (!event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
     this.zoom(this.scale * Math.exp(-event.deltaY / 300), { x: event.clientX, y: event.clientY });
-  }
-
-  pinch(listen) {
-    const fingers = new Map();
-    let start = null;
-    const span = () => { const [a, b] = [...fingers.values()]; return Math.hypot(a.x - b.x, a.y - b.y); };
-    this.stage.addEventListener("pointerdown", (event) => {
-      if (event.pointerType !== "touch") return;
-      fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-      start = fingers.size === 2 ? { span: span(), scale: this.scale } : null;
-    }, listen);
-    this.stage.addEventListener("pointermove", (event) => {
-      if (!fingers.has(event.pointerId)) return;
-      fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-      if (!start || fingers.size !== 2) return;
-      const [a, b] = [...fingers.values()];
-      this.zoom((start.scale * span()) / start.span, { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 });
-    }, listen);
-    for (const name of ["pointerup", "pointercancel"]) {
-      this.stage.addEventListener(name, (event) => { fingers.delete(event.pointerId); start = null; }, listen);
-    }
-    // Two fingers are ours, one scrolls.
-    this.stage.addEventListener("touchmove", (event) => { if (event.touches.length > 1) event.preventDefault(); }, { ...listen, passive: false });
   }
 
   buttons(listen) {

@@ -82,7 +82,7 @@ async function draw(button, view) {
     const room = button.querySelector(".thumbnail");
     room.style.aspectRatio = `${canvas.width} / ${canvas.height}`;
     room.replaceChildren(canvas);
-    if (!view.sheets.near.has(view.sheets.all[number - 1])) page.cleanup();
+    if (!view.sheets.near.has(view.sheets.at(number))) page.cleanup();
   } catch {
     // A page that cannot be drawn has its number all the same.
   }

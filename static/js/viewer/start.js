@@ -1,6 +1,8 @@
 // Finds a document's viewer in the page and brings to life what its kind needs, and no more than that.
 import "./keys.js";
+import { refreshPage } from "../frame.js";
 import { change, current } from "./shown.js";
+import { swipe } from "./touch.js";
 
 const KINDS = {
   pdf: () => import("./pdf.js"),
@@ -23,4 +25,13 @@ async function start() {
 }
 
 document.addEventListener("htmx:afterSettle", start);
+swipe(document, {});
+
+// What was read meanwhile is shown, unless somebody is reading already what could be shown without.
+document.addEventListener("reading-ended", () => {
+  const root = document.querySelector("[data-viewer]");
+  const stage = root?.querySelector("[data-stage]");
+  const isInUse = stage?.scrollTop > 40 || root?.querySelector("[data-find-words]")?.value || document.fullscreenElement;
+  if (root && !isInUse && !document.querySelector("dialog[open]")) refreshPage();
+});
 start();

@@ -1,0 +1,180 @@
+"""The main job, by a real Chromium: drop a scan, see it being read, find it by a word, land on the marked page."""
+
+import io
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+from playwright.sync_api import Page, expect
+
+from docuvault.stack.process import end
+from tests.browser.conftest import CHECKOUT, Site
+from tests.browser.hands import DESKTOP, PHONE, Visit, add, drop, thing
+
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+WIDTH, HEIGHT = 1240, 1754
+# Where the word stands that is looked for: its line, and the share of the page's height.
+WORD, LINE_AT = "Walnussbaum", 0.5
+# How dark the picture is within the current mark, and around the whole of it: letters against paper.
+INK = """async () => {
+  const box = document.querySelector('.word-hit.is-current');
+  const sheet = box.closest('.sheet');
+  const picture = sheet.querySelector('img');
+  await picture.decode();
+  const frame = sheet.querySelector('.turn');
+  const canvas = new OffscreenCanvas(picture.naturalWidth, picture.naturalHeight);
+  const context = canvas.getContext('2d');
+  context.drawImage(picture, 0, 0);
+  const part = (name, all) => parseFloat(box.style[name]) / 100 * all;
+  const [x, y] = [part('left', canvas.width), part('top', canvas.height)];
+  const [w, h] = [part('width', canvas.width), part('height', canvas.height)];
+  const dark = (...area) => {
+    const { data } = context.getImageData(...area.map(Math.round));
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4) count += data[i] < 128;
+    return count / (data.length / 4);
+  };
+  const ink = { inside: dark(x, y, w, h), above: dark(x, y - h, w, h * 0.8) };
+  return { ...ink, top: y / canvas.height, upright: canvas.height > canvas.width };
+}"""
+
+
+def scan(turned: int = 0) -> bytes:
+    """A letter as a scanner gives it: lines of words as dots, perhaps lying on its side."""
+    paper = Image.new("L", (WIDTH, HEIGHT), 250)
+    pen, font = ImageDraw.Draw(paper), ImageFont.load_default(36)
+    lines = [
+        "Sehr geehrte Damen und Herren,",
+        "",
+        "hiermit senden wir den Auftrag vom Montag",
+        "hinter dem Garten neben dem Haus.",
+    ]
+    for number, line in enumerate(lines):
+        pen.text((120, 200 + 70 * number), line, font=font, fill=20)
+    pen.text((120, int(HEIGHT * LINE_AT)), f"Der alte {WORD} wird im Herbst geschnitten.", font=font, fill=20)
+    pen.text((120, int(HEIGHT * LINE_AT) + 280), "Mit freundlichen Wünschen von Herzen", font=font, fill=20)
+    made = io.BytesIO()
+    paper.rotate(-turned, expand=True).save(made, "PNG")
+    return made.getvalue()
+
+
+@pytest.fixture(scope="module")
+def readers(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The part of the stack that reads, beside the site."""
+    with (tmp_path_factory.mktemp("reader") / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "read"],
+            cwd=CHECKOUT,
+            env={**site.environment, "DOCUVAULT_READERS": "1", "DOCUVAULT_DB_POOL_SIZE": "0"},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        yield
+        end(process, signal.SIGTERM, patience=15)
+
+
+def until_read(page: Page) -> None:
+    """The state beside the document says so by itself, in the page that stays."""
+    page.evaluate("window.isTheSamePage = true")
+    expect(page.locator(".reading-state .badge")).to_have_text("Read", timeout=120_000)
+    expect(page.locator("#viewer")).to_have_attribute("data-viewer", "scan", timeout=20_000)
+    assert page.evaluate("window.isTheSamePage"), "the page was loaded anew"
+
+
+def look_for(page: Page, words: str) -> None:
+    """By the box of every page, and from the first hit to its page."""
+    page.locator("#search").fill(words)
+    page.locator("#search").press("Enter")
+    page.wait_for_url("**/find/**")
+    page.locator(".hit-name a").first.click()
+
+
+def assert_marked(page: Page) -> None:
+    """The page of the hit is shown, and the mark lies on the ink of the word, where that was drawn."""
+    expect(page.locator(".word-hit.is-current")).to_be_visible(timeout=60_000)
+    expect(page.locator("[data-find-told]")).to_have_text("1 of 1")
+    found = page.evaluate(INK)
+    assert found["upright"]
+    assert found["inside"] > 0.08, found
+    assert found["above"] < 0.02, found
+    assert abs(found["top"] - LINE_AT) < 0.03, found
+
+
+def test_a_scan_that_was_dropped_is_read_and_found_by_a_word_on_its_page(
+    visit: Visit, readers: None, tmp_path: Path
+) -> None:
+    visitor = visit(**DESKTOP)
+    page = visitor.page
+    (tmp_path / "letter.png").write_bytes(scan())
+    page.goto("/files/")
+    drop(page, tmp_path / "letter.png")
+    expect(page.locator(".tray-item.is-done")).to_have_count(1, timeout=60_000)
+    thing(page, "letter.png").click()
+    until_read(page)
+    visitor.check_access()
+
+    # The words are there to be selected, in reading order.
+    words = page.locator(".scan-text span")
+    expect(words.first).to_be_attached()
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('.scan-text'))")
+    selected = " ".join(page.evaluate("getSelection().toString()").split())
+    assert "hiermit senden wir den Auftrag" in selected
+    assert "Garten neben dem Haus. Der alte" in selected
+
+    look_for(page, WORD.lower())
+    assert_marked(page)
+    visitor.check_access()
+    # Turned by hand the mark goes along; larger, it stays in sight.
+    before = page.locator(".word-hit.is-current").bounding_box()
+    page.keyboard.press("r")
+    after = page.locator(".word-hit.is-current").bounding_box()
+    assert before is not None
+    assert after is not None
+    assert before["width"] > before["height"]
+    assert after["width"] < after["height"]
+    sheet = page.locator(".sheet").bounding_box()
+    assert sheet is not None
+    assert sheet["width"] > sheet["height"]
+    assert sheet["x"] - 1 <= after["x"]
+    assert after["y"] + after["height"] <= sheet["y"] + sheet["height"] + 1
+
+
+def test_a_scan_that_lies_on_its_side_is_put_upright_and_marked_there(
+    visit: Visit, readers: None, tmp_path: Path
+) -> None:
+    visitor = visit(**DESKTOP)
+    page = visitor.page
+    (tmp_path / "aside.png").write_bytes(scan(90))
+    page.goto("/files/")
+    add(page, [tmp_path / "aside.png"])
+    # In the list, too, it is told when it has been read: its picture comes, its clock goes.
+    page.evaluate("window.isTheSamePage = true")
+    expect(page.locator(".row img.thumb")).to_be_visible(timeout=120_000)
+    expect(page.locator("[data-waiting]")).to_have_count(0)
+    assert page.evaluate("window.isTheSamePage"), "the page was loaded anew"
+    thing(page, "aside.png").click()
+    until_read(page)
+    look_for(page, WORD)
+    assert_marked(page)
+
+
+def test_the_same_on_a_phone(visit: Visit, readers: None, tmp_path: Path) -> None:
+    visitor = visit(**PHONE)
+    page = visitor.page
+    (tmp_path / "letter.png").write_bytes(scan())
+    page.goto("/files/")
+    add(page, [tmp_path / "letter.png"])
+    thing(page, "letter.png").click()
+    until_read(page)
+    visitor.check_access()
+    look_for(page, WORD)
+    assert_marked(page)
+    box = page.locator(".word-hit.is-current").bounding_box()
+    assert box is not None
+    assert 0 <= box["x"] <= 390 - box["width"]
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
