@@ -142,6 +142,14 @@ def _form(request: PersonRequest, query: Query) -> dict[str, object]:
         "form_topics": access.visible_topics(request.actor).order_by("name_key")[:200],
         "is_words": [(word, IS_LABELS[word]()) for word in IS],
         "no_words": [(word, NO_LABELS[word]()) for word in NO],
+        "ways": [
+            ("is:scanned", _("Scanned papers")),
+            ("no:topic", _("Without a topic")),
+            ("after:1m", _("Added in the last month")),
+            ("size:>5mb", _("Larger than 5 MB")),
+            ("is:shared", _("Shared")),
+            ("state:failed", _("Could not be read")),
+        ],
         "views": access.own_views(request.actor).order_by("name_key"),
     }
 

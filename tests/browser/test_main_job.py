@@ -49,14 +49,20 @@ def scan(turned: int = 0) -> bytes:
     pen, font = ImageDraw.Draw(paper), ImageFont.load_default(36)
     lines = [
         "Sehr geehrte Damen und Herren,",
-        "",
         "hiermit senden wir den Auftrag vom Montag",
         "hinter dem Garten neben dem Haus.",
+        "Wir danken sehr herzlich, auch im Namen der Nachbarn,",
+        "die von der Arbeit am meisten haben werden.",
+        "Alles Weitere steht in dem Brief, der diesem beiliegt.",
+        f"Der alte {WORD} wird im Herbst geschnitten.",
+        "Bitte sagen Sie uns bis Ende des Monats, ob das so bleibt.",
+        "Der Wagen kommt am Morgen und steht vor dem Tor,",
+        "damit niemand durch die Beete gehen muss.",
+        "Was abgeschnitten wird, nehmen wir gleich wieder mit.",
+        "Mit den besten Worten von uns allen",
     ]
     for number, line in enumerate(lines):
-        pen.text((120, 200 + 70 * number), line, font=font, fill=20)
-    pen.text((120, int(HEIGHT * LINE_AT)), f"Der alte {WORD} wird im Herbst geschnitten.", font=font, fill=20)
-    pen.text((120, int(HEIGHT * LINE_AT) + 280), "Mit freundlichen Wünschen von Herzen", font=font, fill=20)
+        pen.text((120, HEIGHT * LINE_AT + 90 * (number - 6)), line, font=font, fill=20)
     made = io.BytesIO()
     paper.rotate(-turned, expand=True).save(made, "PNG")
     return made.getvalue()
@@ -124,7 +130,7 @@ def test_a_scan_that_was_dropped_is_read_and_found_by_a_word_on_its_page(
     page.evaluate("getSelection().selectAllChildren(document.querySelector('.scan-text'))")
     selected = " ".join(page.evaluate("getSelection().toString()").split())
     assert "hiermit senden wir den Auftrag" in selected
-    assert "Garten neben dem Haus. Der alte" in selected
+    assert "neben dem Haus. Wir danken" in selected
 
     look_for(page, WORD.lower())
     assert_marked(page)

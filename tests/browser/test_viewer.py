@@ -234,9 +234,9 @@ def test_a_pdf_is_read_in_the_page_without_its_whole_file(reader: Reader) -> Non
     page.keyboard.press("/")
     page.keyboard.type("needle")
     expect(page.locator("[data-find-told]")).to_have_text("1 of 2", timeout=90_000)
-    expect(page.locator(".sheet[data-page='41'] .hit.is-current")).to_be_visible()
+    expect(page.locator(".sheet[data-page='41'] .word-hit.is-current")).to_be_visible()
     page.keyboard.press("Enter")
-    expect(page.locator(".sheet[data-page='91'] .hit.is-current")).to_be_visible()
+    expect(page.locator(".sheet[data-page='91'] .word-hit.is-current")).to_be_visible()
     expect(page.locator("[data-find-told]")).to_have_text("2 of 2")
     page.keyboard.press("Escape")
 
@@ -256,7 +256,7 @@ def test_a_pdf_is_read_in_the_page_without_its_whole_file(reader: Reader) -> Non
     turned = page.locator(".sheet[data-page='91']").bounding_box()
     assert turned is not None
     assert turned["width"] > turned["height"]
-    expect(page.locator(".sheet[data-page='91'] .hit")).to_be_visible()
+    expect(page.locator(".sheet[data-page='91'] .word-hit")).to_be_visible()
     page.fill("[data-tool=page]", "3")
     page.press("[data-tool=page]", "Enter")
     expect(page.locator(".sheet[data-page='3'].is-drawn")).to_be_visible()
@@ -283,7 +283,7 @@ def test_a_pdf_is_read_in_the_page_without_its_whole_file(reader: Reader) -> Non
 
 def test_a_hit_of_a_search_opens_at_its_page_with_the_words_marked(reader: Reader) -> None:
     page = reader.open("report.pdf", "?page=41&q=needle")
-    expect(page.locator(".sheet[data-page='41'] .hit.is-current")).to_be_visible(timeout=60_000)
+    expect(page.locator(".sheet[data-page='41'] .word-hit.is-current")).to_be_visible(timeout=60_000)
     expect(page.locator("[data-tool=page]")).to_have_value("41")
     page = reader.open("long.txt", "?q=needle")
     expect(page.locator("mark.is-current")).to_have_text("Néedle")

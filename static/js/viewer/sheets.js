@@ -110,7 +110,9 @@ export class Sheets {
     if (!sheet && this.all.length) this.paint.beyond?.(wanted);
     if (!sheet) return;
     this.stage.scrollTop = sheet.offsetTop + top * sheet.offsetHeight - 12;
+    this.isGoing = true;
     this.tellPage();
+    this.isGoing = false;
   }
 
   /** Bring a box of a sheet into sight. */
@@ -169,15 +171,18 @@ export class Sheets {
   distance(sheet) { return Math.abs(Number(sheet.dataset.page) - this.page); }
 
   tellPage() {
-    const line = this.stage.scrollTop + this.stage.clientHeight / 3;
+    const { scrollTop, clientHeight } = this.stage;
     let low = 0;
     let high = this.all.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if (this.all[middle].offsetTop <= line) low = middle;
+      if (this.all[middle].offsetTop <= scrollTop + 24) low = middle;
       else high = middle - 1;
     }
-    const isAtEnd = this.stage.scrollTop + this.stage.clientHeight >= this.stage.scrollHeight - 2 && this.stage.scrollTop > 0;
+    // The one at the top, unless most of it has gone.
+    const { offsetTop, offsetHeight } = this.all[low] ?? { offsetTop: 0, offsetHeight: 0 };
+    if (offsetTop + offsetHeight - scrollTop < Math.min(offsetHeight, clientHeight) / 2 && low < this.all.length - 1) low += 1;
+    const isAtEnd = scrollTop + clientHeight >= this.stage.scrollHeight - 2 && scrollTop > 0 && !this.isGoing;
     const page = isAtEnd && this.all.length ? this.last : low + this.first;
     if (page === this.page && this.told) return;
     this.page = page;
