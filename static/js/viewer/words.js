@@ -6,6 +6,17 @@ export function open(root) {
   const told = root.querySelector("[data-find-told]");
   let at = -1;
 
+  /** Within the stage first: the bar above it stays where it is, if it can. */
+  function show(mark) {
+    const stage = mark.closest("[data-stage]");
+    const frame = stage.getBoundingClientRect();
+    const place = mark.getBoundingClientRect();
+    if (place.top < frame.top + 20 || place.bottom > frame.bottom - 20) stage.scrollTop += place.top - frame.top - frame.height / 3;
+    if (place.left < frame.left + 40 || place.right > frame.right - 10) stage.scrollLeft += place.left - frame.left - frame.width / 3;
+    const now = mark.getBoundingClientRect();
+    if (now.top < 80 || now.bottom > window.innerHeight - 80) mark.scrollIntoView({ block: "center", inline: "nearest" });
+  }
+
   function go(direction) {
     const next = at + direction;
     if (next < 0 || next >= marks.length) {
@@ -16,7 +27,7 @@ export function open(root) {
     marks[at]?.classList.remove("is-current");
     at = (next + marks.length) % marks.length;
     marks[at].classList.add("is-current");
-    marks[at].scrollIntoView({ block: "center", inline: "nearest" });
+    show(marks[at]);
     if (told) told.textContent = interpolate(gettext("%(at)s of %(all)s here"), { at: at + 1, all: marks.length }, true);
   }
 
