@@ -257,9 +257,16 @@ def test_a_pdf_is_read_in_the_page_without_its_whole_file(reader: Reader) -> Non
     assert turned is not None
     assert turned["width"] > turned["height"]
     expect(page.locator(".sheet[data-page='91'] .word-hit")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".word-hit")).to_have_count(0)
+    expect(page.locator("[data-find-words]")).to_have_value("")
     page.fill("[data-tool=page]", "3")
     page.press("[data-tool=page]", "Enter")
     expect(page.locator(".sheet[data-page='3'].is-drawn")).to_be_visible()
+    page.click("[data-tool=rotate]", click_count=3)
+    for key, number in (("ArrowRight", "4"), ("ArrowRight", "5"), ("ArrowLeft", "4")):
+        page.locator("[data-stage]").press(key)
+        expect(page.locator("[data-tool=page]")).to_have_value(number)
 
     # Small pictures of the pages, and the outline.
     page.click("[data-tool=side]")
@@ -341,10 +348,9 @@ def test_every_kind_can_be_read_by_everybody_on_a_desk_and_on_a_phone(
         silent.context.close()
         phone.context.close()
     page = reader.open("broken.pdf", "?in=folder")
-    page.keyboard.press("]")
-    expect(page.get_by_role("heading", level=1)).to_have_text("code.py")
-    page.keyboard.press("[")
-    expect(page.get_by_role("heading", level=1)).to_have_text("broken.pdf")
+    for key, name in (("]", "code.py"), ("[", "broken.pdf"), ("n", "code.py"), ("p", "broken.pdf")):
+        page.keyboard.press(key)
+        expect(page.get_by_role("heading", level=1)).to_have_text(name)
     page = reader.open("photo.png")
     picture = page.locator(".sheet img")
     expect(picture).to_be_visible()

@@ -85,8 +85,8 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (target.matches("input:not([type=checkbox]), textarea, select, [contenteditable]")) {
     if (event.key !== "Escape" || !target.matches("[data-find-words]")) return;
+    // Back to the pages, marks and all; once more, and the marks go.
     event.preventDefault();
-    leave();
     document.querySelector("[data-stage]")?.focus();
     return;
   }
