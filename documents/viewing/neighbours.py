@@ -110,10 +110,10 @@ def _among(ids: Sequence[UUID], item: Document, by: Actor) -> tuple[Document | N
     if item.pk not in ids:
         return None, None
     at = ids.index(item.pk)
-    beside = {"before": ids[at - 1] if at else None, "after": ids[at + 1] if at + 1 < len(ids) else None}
-    rows = access.visible_documents(by).filter(pk__in=[key for key in beside.values() if key])
+    before, after = list(ids[at - 1 : at]) if at else [], list(ids[at + 1 : at + 2])
+    rows = access.visible_documents(by).filter(pk__in=[*before, *after])
     found = {row.pk: row for row in rows.only("pk", "name", "user")}
-    return found.get(beside["before"]), found.get(beside["after"])
+    return found.get(before[0]) if before else None, found.get(after[0]) if after else None
 
 
 def _rows(item: Document, origin: Origin, by: Actor) -> QuerySet[Document] | None:
