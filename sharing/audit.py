@@ -89,6 +89,7 @@ class Verb(models.TextChoices):
     LINK_CHANGED = "link_changed", _("changed a link to")
     LINK_PAUSED = "link_paused", _("paused a link to")
     LINK_RESUMED = "link_resumed", _("opened a paused link to")
+    LINK_KEPT = "link_kept", _("kept the link to")
     LINK_REVOKED = "link_revoked", _("closed for good a link to")
     LINK_OPENED = "link_opened", _("came to")
     LINK_PASSWORD_FAILED = "link_password_failed", _("was refused with a wrong password for")

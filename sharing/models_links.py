@@ -58,6 +58,9 @@ class ShareLink(models.Model):
     uploads = models.PositiveIntegerField(default=0, db_default=0)
     first_opened_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    # When somebody last said that it stays, and when its owner was last asked.
+    reviewed_at = models.DateTimeField(null=True, blank=True)
+    review_asked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "share_links"

@@ -1,4 +1,4 @@
-"""Shares that nobody has used for a year (the policy's days): found by their receipts, and asked about by mail."""
+"""Shares and links that nobody has used for a year (the policy's days): found by their receipts, and asked about by mail."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -13,7 +13,7 @@ from accounts.models import User
 from documents.jobs import enqueue
 from sharing import access, audit
 from sharing.audit import Verb
-from sharing.models import Share
+from sharing.models import Share, ShareLink
 from sharing.policy import policy
 
 # How long nobody is asked once more about a share that he has not answered for.
@@ -49,12 +49,40 @@ def unused_shares(actor: Actor) -> QuerySet[Share]:
     return access.shares_made(actor).filter(pk__in=RawSQL(UNUSED, [user.pk, user.pk, since, since]))  # noqa: S611
 
 
+def unused_links(actor: Actor) -> QuerySet[ShareLink]:
+    """Open links to the actor's own things that nobody has used since, and that nobody has said shall stay."""
+    user = actor.active_user
+    if user is None:
+        return ShareLink.objects.none()
+    own = Q(document__user=user) | Q(folder__user=user)
+    return access.links_holding(access.links_made(actor)).filter(own, _untouched(_since()))
+
+
+def unused_count(actor: Actor) -> int:
+    return unused_shares(actor).count() + unused_links(actor).count()
+
+
+def _untouched(since: datetime) -> Q:
+    return (
+        Q(created_at__lt=since)
+        & (Q(last_used_at=None) | Q(last_used_at__lt=since))
+        & (Q(reviewed_at=None) | Q(reviewed_at__lt=since))
+    )
+
+
+def _to_be_asked() -> Q:
+    return Q(review_asked_at=None) | Q(review_asked_at__lt=now() - ASKED_AGAIN)
+
+
 def owners_to_ask() -> list[UUID]:
     """Who has shares old enough to be looked at, and was not asked lately."""
     since = _since()
     old = Share.objects.filter(Q(reviewed_at=None) | Q(reviewed_at__lt=since), created_at__lt=since)
-    old = old.filter(Q(review_asked_at=None) | Q(review_asked_at__lt=now() - ASKED_AGAIN))
-    pairs = old.values_list("document__user", "folder__user").distinct()
+    links = ShareLink.objects.filter(_untouched(since), _to_be_asked(), revoked_at=None)
+    pairs = [
+        *old.filter(_to_be_asked()).values_list("document__user", "folder__user").distinct(),
+        *links.values_list("document__user", "folder__user").distinct(),
+    ]
     found = {owner for pair in pairs for owner in pair if owner is not None}
     return sorted(User.objects.filter(pk__in=found, is_active=True).values_list("pk", flat=True))
 
@@ -70,20 +98,19 @@ def ask_about_unused(owner_id: UUID) -> bool:
     owner = User.objects.select_for_update().filter(pk=owner_id, is_active=True).first()
     if owner is None:
         return False
-    fresh = unused_shares(Actor.for_user(owner)).filter(
-        Q(review_asked_at=None) | Q(review_asked_at__lt=now() - ASKED_AGAIN)
-    )
-    keys = list(fresh.values_list("pk", flat=True))
-    if not keys:
+    shares = list(unused_shares(Actor.for_user(owner)).filter(_to_be_asked()).values_list("pk", flat=True))
+    links = list(unused_links(Actor.for_user(owner)).filter(_to_be_asked()).values_list("pk", flat=True))
+    if not shares and not links:
         return False
-    Share.objects.filter(pk__in=keys).update(review_asked_at=now())
+    Share.objects.filter(pk__in=shares).update(review_asked_at=now())
+    ShareLink.objects.filter(pk__in=links).update(review_asked_at=now())
     audit.record(
         Verb.REVIEW_ASKED,
         by=Actor.job(),
         target_kind="user",
         target_id=owner.pk,
         owner=owner.pk,
-        details={"count": len(keys)},
+        details={"count": len(shares) + len(links)},
     )
     enqueue("sharing.tasks.tell_of_unused", owner.pk)
     return True

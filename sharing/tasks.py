@@ -9,7 +9,7 @@ from sharing import mails
 from sharing.actions.emergency import grant_due
 from sharing.actions.received import expire_received, forget_failed
 from sharing.models import Share
-from sharing.review import ask_owners, unused_shares
+from sharing.review import ask_owners, unused_count
 from sharing.trail import sealing
 from sharing.trail.checking import check_trail
 
@@ -45,7 +45,7 @@ def tell_of_emergency(contact_id: str) -> None:
 def tell_of_unused(owner_id: str) -> None:
     """Mail somebody that there are shares which nobody uses."""
     owner = User.objects.filter(pk=UUID(owner_id), is_active=True).first()
-    if owner is not None and (count := unused_shares(Actor.for_user(owner)).count()):
+    if owner is not None and (count := unused_count(Actor.for_user(owner))):
         mails.tell_of_unused(owner, count)
 
 

@@ -126,6 +126,16 @@ def revoke_link(link: ShareLink, *, by: Actor) -> ShareLink:
     return link
 
 
+@transaction.atomic
+def keep_link(link: ShareLink, *, by: Actor) -> ShareLink:
+    """Say that a link which nobody uses is to stay: it is not asked about for another while. Raises NotVisible."""
+    link = _held_link(link, by)
+    link.reviewed_at = now()
+    link.save(update_fields=["reviewed_at"])
+    _tell(Verb.LINK_KEPT, link, by)
+    return link
+
+
 # --- Those who hold one ------------------------------------------------------------------------------------
 
 

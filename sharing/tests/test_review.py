@@ -14,10 +14,10 @@ from documents.models import Document, JobRun
 from documents.tests.making import folders, put
 from sharing import audit
 from sharing.access import Level
-from sharing.actions import keep_share, share
+from sharing.actions import Terms, keep_share, make_link, share
 from sharing.audit import Verb
-from sharing.models import AuditEvent, Receipt, Share, SharingPolicy
-from sharing.review import ask_owners, unused_shares
+from sharing.models import AuditEvent, LinkLevel, Receipt, Share, ShareLink, SharingPolicy
+from sharing.review import ask_owners, unused_links, unused_shares
 from sharing.tasks import tell_of_unused
 
 ClientFor = Callable[[User], Client]
@@ -72,7 +72,7 @@ def test_each_owner_is_asked_once_by_mail(alice: User, alice_actor: Actor, bob: 
     tell_of_unused(job.arguments[0])
     (sent,) = mail.outbox
     assert sent.to == [alice.email]
-    assert "3 shares" in sent.body
+    assert "3 shares and links" in sent.body
     assert AuditEvent.objects.get(action="review_asked").metadata["count"] == 3
     Share.objects.update(review_asked_at=now() - timedelta(days=100))
     assert ask_owners() == 1
@@ -89,13 +89,35 @@ def test_the_review_ends_or_keeps_with_one_click(
     age()
     page, stranger = client_for(alice), client_for(bob)
     address = reverse("review_shares")
-    assert "2 shares" in page.get(reverse("shared_by_me")).content.decode()
+    assert "2 shares and links" in page.get(reverse("shared_by_me")).content.decode()
     assert "a.txt" in page.get(address).content.decode()
     assert "a.txt" not in stranger.get(address).content.decode()
     assert stranger.post(address, {"share": str(ended.pk), "act": "end"}).status_code == 404
     assert page.post(address, {"share": "x", "act": "end"}).status_code == 404
+    assert page.post(address, {"act": "end"}).status_code == 404
     assert page.post(address, {"share": str(kept.pk), "act": "x"}).status_code == 400
     assert page.post(address, {"share": str(ended.pk), "act": "end"}).status_code == 302
     assert page.post(address, {"share": str(kept.pk), "act": "keep"}).status_code == 302
     assert list(Share.objects.all()) == [kept]
+    assert "in use" in page.get(address).content.decode()
+
+
+def test_links_are_reviewed_like_shares(alice: User, bob: User, alice_actor: Actor, client_for: ClientFor) -> None:
+    document = put("lease.txt", None, alice_actor)
+    ended, kept, used = (
+        make_link(document, Terms(name, LinkLevel.VIEW), by=alice_actor) for name in ("Landlord", "Aunt", "Bank")
+    )
+    assert not unused_links(alice_actor).exists()
+    ShareLink.objects.update(created_at=now() - YEAR)
+    ShareLink.objects.filter(pk=used.pk).update(last_used_at=now())
+    assert set(unused_links(alice_actor)) == {ended, kept}
+    assert (ask_owners(), ask_owners()) == (1, 0)
+    page, stranger, address = client_for(alice), client_for(bob), reverse("review_shares")
+    assert "Landlord" in page.get(address).content.decode()
+    assert stranger.post(address, {"link": str(ended.pk), "act": "end"}).status_code == 404
+    assert page.post(address, {"link": str(ended.pk), "act": "end"}).status_code == 302
+    assert page.post(address, {"link": str(kept.pk), "act": "keep"}).status_code == 302
+    assert not unused_links(alice_actor).exists()
+    ended.refresh_from_db()
+    assert ended.revoked_at is not None
     assert "in use" in page.get(address).content.decode()

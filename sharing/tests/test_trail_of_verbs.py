@@ -240,6 +240,7 @@ ACTS: dict[str, tuple[Act, list[str]]] = {
         lambda w: received_verbs.refuse_received([w.waiting], by=w.by),
         ["document_purged", "file_refused"],
     ),
+    "keep_link": (lambda w: link_verbs.keep_link(w.link, by=w.by), ["link_kept"]),
     "offer": (lambda w: handing_verbs.offer(w.car, "bob", by=w.by), ["handover_offered"]),
     "withdraw_offer": (lambda w: handing_verbs.withdraw_offer(w.offered, by=w.by), ["handover_withdrawn"]),
     "refuse_offer": (lambda w: handing_verbs.refuse_offer(w.incoming, by=w.by), ["handover_refused"]),

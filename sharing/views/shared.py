@@ -18,7 +18,7 @@ from sharing import access
 from sharing.actions import accept_shared, hide_shared, leave_shared, rejoin_shared, show_shared
 from sharing.listing import shown_links, shown_shares
 from sharing.models import Share, ShareReception
-from sharing.review import unused_shares
+from sharing.review import unused_count
 
 RELATED = ("document__user", "folder__user", "recipient", "group", "shared_by")
 NEWEST_FIRST: Order = SORTS["-created"]
@@ -60,7 +60,7 @@ def shared_by_me(request: PersonRequest) -> HttpResponse:
     }
     is_more = bool(request.GET.get("after")) and is_fragment(request)
     if not is_more:
-        context["unused"] = unused_shares(request.actor).count()
+        context["unused"] = unused_count(request.actor)
     return show(request, "sharing/by_me_more.html" if is_more else "sharing/shared_by_me.html", context)
 
 
