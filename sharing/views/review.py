@@ -54,8 +54,5 @@ def _decide(request: PersonRequest) -> HttpResponse:
         (withdraw_share if act == "end" else keep_share)(share, by=request.actor)
     else:
         raise access.NotVisible
-    if act == "end":
-        message = _("Withdrawn.")
-    else:
-        message = _("It stays, and is not asked about for another year.")
+    message = _("Withdrawn.") if act == "end" else _("It stays, and is not asked about for another year.")
     return done(request, message, to=reverse("review_shares"), is_moving=True)
