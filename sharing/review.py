@@ -1,4 +1,4 @@
-"""Shares and links that nobody has used for a year (the policy's days): found by their receipts, asked about by mail."""
+"""Shares and links nobody has used for a year (the policy's days): found by their receipts, asked about by mail."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
