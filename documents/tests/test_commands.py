@@ -209,7 +209,7 @@ def test_an_unknown_owner_and_a_bad_folder_are_told_in_one_line(papers: Path, al
     assert not Folder.objects.exists()
 
 
-def test_the_demo_fills_the_vault_once(db: None) -> None:
+def test_the_demo_fills_the_vault_once_and_the_cast_sees_what_it_shares(db: None) -> None:
     out, code = run("demo")
     assert code == 0
     passwords = dict(re.findall(r"^  (\w+) +password (\S+)$", out, re.M))
@@ -232,10 +232,6 @@ def test_the_demo_fills_the_vault_once(db: None) -> None:
     out, _code = run("demo")
     assert (AuditEvent.objects.count(), Document.objects.count(), Share.objects.count()) == before
     assert "password" not in out
-
-
-def test_the_cast_sees_what_the_demo_shares(db: None) -> None:
-    run("demo")
     seen = {
         handle: set(
             access.visible_folders(Actor.for_user(User.objects.get(handle=handle)))

@@ -30,6 +30,7 @@ from documents.downloads import MemberGone, stream_document, zip_documents
 from documents.models import Document, Folder, JobRun, PendingDeletion, Reading, Upload, Version
 from documents.previews import new_lane
 from documents.storage import ObjectMissing, store
+from documents.tests.exports import sent_back
 from documents.tests.making import at_once, folders, put
 from documents.tests.test_races import refusals, vault_is_whole
 from documents.uploads import staged, store_stream
@@ -255,14 +256,17 @@ def test_f26_every_job_delivered_six_times_at_once_and_again_later_has_its_effec
     }
     if task == "documents.tasks.finish_upload":
         about[task] = begun(alice_actor)
+    if task == "documents.tasks.take_in_import":
+        about[task] = [str(sent_back(alice_actor).pk)]
+    is_silent = task not in about or task.startswith("documents.")
     mail.outbox.clear()
     row = jobs.enqueue(task, *about.get(task, []))
     assert at_once([partial(jobs.run, str(row.pk))] * 6) == [None] * 6
     jobs.run(str(row.pk))
     row.refresh_from_db()
     assert (row.state, row.attempts, row.last_error) == ("done", 1, "")
-    assert len(mail.outbox) == (task in about and task != "documents.tasks.finish_upload")
-    if task not in about or task == "documents.tasks.finish_upload":
+    assert len(mail.outbox) == (not is_silent)
+    if is_silent:
         # The queue may also ask for the same work under two rows, at the same moment.
         twins = [jobs.enqueue(task, *about.get(task, [])) for _n in range(2)]
         at_once([partial(jobs.run, str(twin.pk)) for twin in twins])

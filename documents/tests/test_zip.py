@@ -93,7 +93,7 @@ def test_f22_a48_a_right_withdrawn_while_it_streams_breaks_it_off_at_that_file(
 
 def test_its_length_is_told_and_true(alice_actor: Actor) -> None:
     car = folders("Car", alice_actor)
-    for n in range(120):
+    for n in range(40):
         put(f"été {n}", car, alice_actor, b"x" * n * 100)
     answer = zip_documents([], [car], "x.zip", by=alice_actor)
     assert len(answer.getvalue()) == int(answer.headers["Content-Length"])

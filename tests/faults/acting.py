@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import pytest
 from django.conf import settings
 from django.db import connection
 
@@ -21,6 +22,11 @@ from docuvault.stack.process import dying_with_us
 from tests.faults.driver import ACT_SECONDS
 from tests.totals import TOTALS
 
+# Each step is killed once in every run; broken and held there in the soak, which strikes all of them many times.
+KILLED_AND_MORE_IN_THE_SOAK = [
+    Effect.KILL,
+    *(pytest.param(effect, marks=pytest.mark.soak) for effect in Effect if effect is not Effect.KILL),
+]
 CHECKOUT = Path(__file__).resolve().parents[2]
 KILLED = 9
 

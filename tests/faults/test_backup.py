@@ -19,7 +19,7 @@ from documents.tests.making import folders, put
 from documents.upkeep.manifests import OBJECTS, generations, read_list
 from documents.upkeep.places import PlaceUnusable, place_at
 from docuvault.lib.failpoints import Effect, Failpoint
-from tests.faults.acting import Driver
+from tests.faults.acting import KILLED_AND_MORE_IN_THE_SOAK, Driver
 from tests.faults.upkeep import breaches, heal
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("faults")]
@@ -63,7 +63,7 @@ def objects_in(folder: Path) -> list[str]:
     return [item.key for item in found]
 
 
-@pytest.mark.parametrize("effect", list(Effect))
+@pytest.mark.parametrize("effect", KILLED_AND_MORE_IN_THE_SOAK)
 @pytest.mark.parametrize("point", IN_A_BACKUP)
 def test_f37_a_backup_struck_at_any_step_is_no_backup_and_the_next_one_is_whole(
     point: Failpoint, effect: Effect, driver: Driver, papers: None, tmp_path: Path, alice_actor: Actor
@@ -87,7 +87,7 @@ def test_f37_a_backup_struck_at_any_step_is_no_backup_and_the_next_one_is_whole(
     assert kept == {key.rpartition("/")[2] for key in objects_in(tmp_path / "backup")}
 
 
-@pytest.mark.parametrize("effect", list(Effect))
+@pytest.mark.parametrize("effect", KILLED_AND_MORE_IN_THE_SOAK)
 @pytest.mark.parametrize("point", IN_A_RESTORE)
 def test_f37_a_restoration_struck_at_any_step_is_whole_when_it_is_run_again(
     point: Failpoint, effect: Effect, driver: Driver, papers: None, tmp_path: Path, vault: str

@@ -24,12 +24,12 @@ from documents import jobs, uploads
 from documents.actions.trash import purge, trash_document, trash_folder
 from documents.models import Document, Folder, JobRun, PendingDeletion, TrashEntry, Upload
 from documents.storage import new_key, store
-from documents.tests.exports import kept_by
+from documents.tests.exports import kept_by, sent_back
 from documents.tests.making import folders, put
 from docuvault.lib import failpoints
 from docuvault.lib.failpoints import Effect, Failpoint, FailpointReached, failpoint
 from sharing.models import AuditEvent
-from tests.faults.acting import CHECKOUT, Driver, Ended
+from tests.faults.acting import CHECKOUT, KILLED_AND_MORE_IN_THE_SOAK, Driver, Ended
 from tests.faults.leaving import ON_THE_WAY_OUT, make_a_vault
 from tests.faults.sending import ON_THE_WAY_IN, Sending
 from tests.faults.test_backup import IN_A_BACKUP, IN_A_RESTORE
@@ -233,7 +233,7 @@ SCENES: list[tuple[Failpoint, Scene]] = [
 ]
 
 
-@pytest.mark.parametrize("effect", list(Effect))
+@pytest.mark.parametrize("effect", KILLED_AND_MORE_IN_THE_SOAK)
 @pytest.mark.parametrize(("point", "scene"), SCENES, ids=[f"{point}-{scene.act}" for point, scene in SCENES])
 def test_f25_an_act_or_a_job_struck_at_any_step_happens_once_or_not_at_all(
     point: Failpoint, scene: Scene, effect: Effect, driver: Driver, alice_actor: Actor
@@ -279,7 +279,7 @@ def test_every_failpoint_is_struck() -> None:
     assert {*struck, *IN_A_BACKUP, *IN_A_RESTORE, *ON_THE_WAY_OUT} == set(Failpoint) - WITHOUT_A_SCENE
 
 
-@pytest.mark.parametrize("effect", list(Effect))
+@pytest.mark.parametrize("effect", KILLED_AND_MORE_IN_THE_SOAK)
 @pytest.mark.parametrize("point", ON_THE_WAY_OUT)
 def test_an_export_or_import_struck_at_any_step_goes_on_and_doubles_nothing(
     point: Failpoint, effect: Effect, driver: Driver, alice: User, alice_actor: Actor, bob: User, tmp_path: Path
@@ -320,6 +320,9 @@ def test_f25_every_kind_of_job_killed_before_and_after_its_work_is_done_in_the_e
         uploads.receive(upload.pk, 2, io.BytesIO(b"34"), 2, by=alice_actor)
         Upload.objects.update(state="finishing")
         arguments = [str(upload.pk)]
+    if task == "documents.tasks.take_in_import":
+        put("a", None, alice_actor)
+        arguments = [str(sent_back(alice_actor).pk)]
     for point in (Failpoint.JOB_CLAIMED, Failpoint.JOB_WORKED):
         driver.struck(point, Effect.KILL, "job", task=task, arguments=arguments)
         heal()
