@@ -32,7 +32,7 @@ def test_everything_is_taken_out_and_brought_back(visit: Visit, papers: list[Pat
     phone = visit(**PHONE)
     bring(phone.page, packed, "Old vault")
     state = phone.page.locator("#import-state")
-    expect(state).to_contain_text("everything.zip is taken in", timeout=60_000)
+    expect(state).to_contain_text("everything.zip has been taken in", timeout=60_000)
     expect(state.get_by_role("listitem").first).to_have_text(re.compile(r"4\s*came in"), timeout=60_000)
     expect(phone.page.get_by_label("The ZIP")).to_be_visible()
     phone.check_access()
