@@ -148,7 +148,7 @@ class RunningVault:
                 continue
         return total * 1024 / 1e6
 
-    def manage(self, *arguments: str, script: str | None = None) -> str:
+    def manage(self, *arguments: str, script: str | None = None, patience: float = 900) -> str:
         """Run `manage.py` beside the stack, as an operator would."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
@@ -157,7 +157,7 @@ class RunningVault:
             input=script,
             capture_output=True,
             text=True,
-            timeout=900,
+            timeout=patience,
             check=False,
         )
         if done.returncode:

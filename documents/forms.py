@@ -3,7 +3,7 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from documents.models import TopicColour
+from documents.models import RuleMode, TopicColour
 from documents.names import InvalidName, clean_name
 
 
@@ -23,6 +23,15 @@ class TopicForm(NameForm):
     """A topic's name and colour."""
 
     colour = forms.ChoiceField(label=_("Colour"), choices=TopicColour.choices, initial=TopicColour.SLATE)
+
+
+class RuleForm(NameForm):
+    """A rule's name, the words of what it is about, and what it does by itself. Topics and folder are picked beside."""
+
+    query = forms.CharField(label=_("Which documents"), max_length=4000, required=False)
+    mode = forms.ChoiceField(
+        label=_("When new documents have been read"), choices=RuleMode.choices, initial=RuleMode.HAND
+    )
 
 
 class VersionNoteForm(forms.Form):

@@ -18,6 +18,7 @@ from django.db.models import F, Q
 from django.utils.timezone import now
 from django_q.tasks import async_task
 
+from accounts.actors import Actor, ActorKind
 from documents.hold import is_held
 from documents.models import JobRun, JobState
 from docuvault.lib.failpoints import Failpoint, failpoint
@@ -89,6 +90,22 @@ def enqueue(name: str, *arguments: Any, delay: timedelta = timedelta()) -> JobRu
         if not delay:
             _hand_over(run_row)
     return run_row
+
+
+def enqueue_once(name: str, *arguments: Any, delay: timedelta = timedelta()) -> None:
+    """The same, unless this very job waits already: what has just changed is then seen by that one."""
+    plain = [str(value) if isinstance(value, UUID) else value for value in arguments]
+    if not JobRun.objects.filter(task=name, arguments=plain, state=JobState.WAITING).exists():
+        enqueue(name, *arguments, delay=delay)
+
+
+LEARN_AFTER = timedelta(seconds=30)
+
+
+def learn_soon(by: Actor) -> None:
+    """Somebody has filed something by hand: what is learned from it is learned soon, once for all he does meanwhile."""
+    if by.user is not None and by.kind != ActorKind.JOB:
+        enqueue_once("documents.tasks.learn_filing", by.user.pk, delay=LEARN_AFTER)
 
 
 def _max_attempts(name: str) -> int:

@@ -19,6 +19,13 @@ def lock_vault(owner_id: UUID, *, is_shared: bool = False) -> None:
         cursor.execute(f"SELECT {function}(%s)", [key])
 
 
+def lock_habits(user_id: UUID) -> None:
+    """Wait in line to learn what somebody files where, until the transaction ends."""
+    digest = hashlib.sha256(f"habits {user_id}".encode()).digest()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(digest[:8], "big", signed=True)])
+
+
 def lock_names(owner_id: UUID, folder_id: UUID | None) -> None:
     """Wait in line for the numbered names of one folder, until the transaction ends."""
     digest = hashlib.sha256(f"names {owner_id} {folder_id}".encode()).digest()

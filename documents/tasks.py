@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -14,7 +14,7 @@ from django.utils.timezone import now
 from accounts.actors import Actor
 from accounts.models import Quota, User
 from documents import jobs, uploads
-from documents.actions import copies
+from documents.actions import copies, filing
 from documents.actions.trash import purge_expired
 from documents.actions.versions import thin_versions as thin_old_versions
 from documents.exports import sent_back
@@ -164,6 +164,39 @@ def alarm_admins(is_full: bool = False) -> None:
 def make_copy(version_id: str) -> None:
     """Have an office paper made into a PDF, to be shown as it looks."""
     copies.make_copy(UUID(version_id))
+
+
+@job()
+def run_rule(run_id: str) -> None:
+    """Go on with a rule's run as long as a job may take; another one goes on with the rest."""
+    if not filing.work_on_run(UUID(run_id), until=_half_time()):
+        jobs.enqueue("documents.tasks.run_rule", run_id)
+
+
+@job()
+def undo_run(run_id: str) -> None:
+    """Take back what a run has changed, in the same way."""
+    if not filing.work_on_undoing(UUID(run_id), until=_half_time()):
+        jobs.enqueue("documents.tasks.undo_run", run_id)
+
+
+def _half_time() -> datetime:
+    return now() + timedelta(seconds=settings.JOB_TIMEOUT_SECONDS / 2)
+
+
+@job()
+def learn_filing(user_id: str) -> None:
+    """Learn what somebody files where, from what he has filed, and suggest it for what waits to be filed."""
+    user = User.objects.filter(pk=UUID(user_id), is_active=True).first()
+    if user is not None:
+        filing.learn(user)
+
+
+@job()
+def learn_all_filing() -> None:
+    """The same by night for everybody who files: what was shared or brought meanwhile comes along."""
+    for user in User.objects.filter(is_active=True).order_by("pk").iterator():
+        filing.learn(user)
 
 
 @job(waits_while_held=True)

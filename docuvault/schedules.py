@@ -37,6 +37,7 @@ RECURRING = (
     Recurring("documents.tasks.reconcile", at_hour=3),
     Recurring("documents.tasks.rehash_objects", at_hour=4),
     Recurring("documents.tasks.forget_old_rows", at_hour=4),
+    Recurring("documents.tasks.learn_all_filing", at_hour=4),
     Recurring("documents.tasks.check_whole_vault", at_hour=5),
     Recurring("sharing.tasks.verify_trail", at_hour=5),
 )

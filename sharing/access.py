@@ -22,7 +22,19 @@ from django.utils.translation import gettext as _
 
 from accounts.actors import Actor, ActorKind
 from accounts.models import Group, Membership, User
-from documents.models import Document, Folder, SavedView, Topic, TrashEntry, Upload
+from documents.models import (
+    Document,
+    DocumentTopic,
+    FilingRule,
+    FilingRun,
+    FilingSuggestion,
+    Folder,
+    SavedView,
+    SuggestionState,
+    Topic,
+    TrashEntry,
+    Upload,
+)
 from sharing.models import (
     AuditEvent,
     Comment,
@@ -208,6 +220,31 @@ def own_views(actor: Actor) -> QuerySet[SavedView]:
     """The searches that the actor keeps under a name; nobody else's."""
     user = actor.active_user
     return SavedView.objects.filter(user=user) if user is not None else SavedView.objects.none()
+
+
+def own_rules(actor: Actor) -> QuerySet[FilingRule]:
+    """The rules by which the actor files; nobody else's."""
+    user = actor.active_user
+    return FilingRule.objects.filter(user=user) if user is not None else FilingRule.objects.none()
+
+
+def own_runs(actor: Actor) -> QuerySet[FilingRun]:
+    """What the actor's rules have done."""
+    user = actor.active_user
+    return FilingRun.objects.filter(user=user) if user is not None else FilingRun.objects.none()
+
+
+def own_suggestions(actor: Actor) -> QuerySet[FilingSuggestion]:
+    """What is suggested to the actor and he has not answered, of what he may see and use now and is not so already."""
+    user = actor.active_user
+    if user is None:
+        return FilingSuggestion.objects.none()
+    usable = Q(topic__in=visible_topics(actor)) | Q(folder__user=user, folder__trash=None, document__user=user)
+    there = DocumentTopic.objects.filter(document=OuterRef("document"), topic=OuterRef("topic"))
+    rows = FilingSuggestion.objects.filter(
+        usable, user=user, state=SuggestionState.OPEN, document__in=visible_documents(actor)
+    )
+    return rows.exclude(folder__isnull=False, document__folder=F("folder")).exclude(Exists(there))
 
 
 def documents_in(actor: Actor, folder: Folder | None) -> QuerySet[Document]:
@@ -755,6 +792,20 @@ def fetch_view(actor: Actor, view_id: UUID) -> SavedView:
     if view is None:
         raise NotVisible
     return view
+
+
+def fetch_rule(actor: Actor, rule_id: UUID) -> FilingRule:
+    rule = own_rules(actor).select_related("folder").filter(pk=rule_id).first()
+    if rule is None:
+        raise NotVisible
+    return rule
+
+
+def fetch_run(actor: Actor, run_id: UUID) -> FilingRun:
+    run = own_runs(actor).select_related("rule__folder").filter(pk=run_id).first()
+    if run is None:
+        raise NotVisible
+    return run
 
 
 def require_admin(actor: Actor) -> None:

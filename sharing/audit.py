@@ -127,6 +127,14 @@ class Verb(models.TextChoices):
     VIEW_SAVED = "view_saved", _("saved the search")
     VIEW_RENAMED = "view_renamed", _("renamed the saved search")
     VIEW_DELETED = "view_deleted", _("deleted the saved search")
+    RULE_MADE = "rule_made", _("made the rule")
+    RULE_CHANGED = "rule_changed", _("changed the rule")
+    RULE_DELETED = "rule_deleted", _("deleted the rule")
+    RULE_RUN = "rule_run", _("ran the rule")
+    RULE_STOPPED = "rule_stopped", _("stopped the rule")
+    RULE_UNDONE = "rule_undone", _("undid a run of the rule")
+    SUGGESTION_DISMISSED = "suggestion_dismissed", _("dismissed suggestions for")
+    SUGGESTION_REOPENED = "suggestion_reopened", _("took back what was dismissed for")
     UPLOAD_BEGUN = "upload_begun", _("began to add")
     UPLOAD_CANCELLED = "upload_cancelled", _("stopped adding")
     UPLOAD_FAILED = "upload_failed", _("could not add")
@@ -157,7 +165,8 @@ DETAILS = frozenset(
     {
         "added", "address", "available", "colour", "count", "documents", "entries", "fields", "from", "in", "left",
         "level", "name", "name_before", "percent", "reason", "received_bytes", "removed", "reserved_bytes",
-        "role", "sender", "sha256", "size_bytes", "to", "topic", "type", "until", "used_bytes", "version", "wanted",
+        "role", "rule", "sender", "sha256", "size_bytes", "to", "topic", "type", "until", "used_bytes", "version",
+        "wanted",
     }
 )  # fmt: skip
 

@@ -23,10 +23,21 @@ from accounts.actors import Actor
 from accounts.models import Group, Membership, User
 from documents import previews, uploads
 from documents.actions.folders import make_folder
+from documents.actions.rules import Deed, make_rule
 from documents.actions.saved_views import save_view
 from documents.actions.topics import make_topic
 from documents.actions.trash import trash_document
-from documents.models import Document, Folder, Page, Reading, Topic, TrashEntry, Upload
+from documents.models import (
+    Document,
+    FilingRun,
+    FilingSuggestion,
+    Folder,
+    Page,
+    Reading,
+    Topic,
+    TrashEntry,
+    Upload,
+)
 from documents.uploads import store_stream
 from sharing import access
 from sharing.access import Level
@@ -103,6 +114,9 @@ def world(alice: User, bob: User, charlie: User, admin_person: User, client_for:
     invitation, _link = invite("new@vault.test", "member", by=Actor.for_user(admin_person))
     link = make_link(folder, Terms(f"{CANARY}-link", LinkLevel.DOWNLOAD, message=f"{CANARY}-for"), by=by)
     view = save_view(f"{CANARY}-view", "paper", "", by=by)
+    rule = make_rule(f"{CANARY}-rule", Deed(f"{CANARY}", [topic]), by=by)
+    run = FilingRun.objects.create(user=alice, rule=rule, rule_name=rule.name, state="done", changed=1)
+    FilingSuggestion.objects.create(user=alice, document=document, topic=topic)
     asked = ask_for_room(1024, f"{CANARY}-reason", by=by)
     offered = offer(make_folder(f"{CANARY}-offered", None, by=by), "nobody@nowhere.test", by=by)
     contact = name_contact("nobody@nowhere.test", [folder], 7, by=by)
@@ -124,6 +138,8 @@ def world(alice: User, bob: User, charlie: User, admin_person: User, client_for:
         "document_id": str(document.pk),
         "version_id": str(older.pk),
         "view_id": str(view.pk),
+        "rule_id": str(rule.pk),
+        "run_id": str(run.pk),
         "topic_id": str(topic.pk),
         "entry_id": str(entry.pk),
         "upload_id": str(upload.pk),
@@ -182,6 +198,14 @@ def body(route: str, world: World) -> dict[str, str]:
     known = {
         "/folders/new/": {"name": "New", "parent": folder},
         "/find/views/new/": {"name": "New", "q": "paper"},
+        "/filing/rules/new/": {"name": "New", "query": "paper", "topic": str(world.topic.pk), "mode": "hand"},
+        "/filing/rules/<uuid:rule_id>/change/": {
+            "name": "New",
+            "query": "paper",
+            "topic": str(world.topic.pk),
+            "mode": "hand",
+        },
+        "/filing/rules/<uuid:rule_id>/arrange/": {"act": "off"},
         "/selection/": {"action": "trash", "document": document},
         "/uploads/foresee/": {"folder": folder, "files": '[["a.txt", 1]]'},
         "/topics/new/": {"name": "New", "colour": "red"},
@@ -298,7 +322,7 @@ OWNED = (
     "documents", "versions", "folders", "topics", "document_topics", "trash_entries", "uploads", "quotas", "users",
     "shares", "share_links", "share_receptions", "file_requests", "received_files", "handovers",
     "emergency_contacts", "receipts", "comments", "stars", "invitations",
-    "quota_requests",
+    "quota_requests", "filing_rules", "filing_runs", "filing_suggestions",
 )  # fmt: skip
 
 
@@ -351,6 +375,8 @@ def test_what_is_not_there_and_what_is_not_yours_look_the_same(world: World) -> 
         "received_id",
         "handover_id",
         "contact_id",
+        "rule_id",
+        "run_id",
     )
     nothing = {**world.values, **dict.fromkeys(ids, absent)}
     for route in routes():

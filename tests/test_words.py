@@ -17,9 +17,12 @@ from django.utils.timezone import now
 from accounts.actions import invite, send_reset
 from accounts.actors import Actor
 from accounts.models import Group, Membership, User
+from documents.actions.filing import begin_run
 from documents.actions.folders import make_folder
+from documents.actions.rules import Deed, make_rule
 from documents.actions.topics import make_topic, tag_documents
 from documents.actions.trash import trash_document
+from documents.models import FilingRun, FilingSuggestion
 from documents.uploads import store_stream
 from sharing.access import Level
 from sharing.actions import Terms, make_link, pause_link, share, write_comment
@@ -119,6 +122,12 @@ def test_no_sentence_of_a_page_escapes_translation(zoe: User, admin_person: User
     document = put("zzpaper.zzz", by, folder)
     topic = make_topic("Zztopic", "green", by=by)
     tag_documents([document], topic, by=by)
+    rule = make_rule("Zzrule", Deed("zzpaper", [topic], folder, "suggest"), by=by)
+    loose = put("zzloose.zzz", by)
+    FilingSuggestion.objects.create(user=zoe, document=loose, topic=topic, rule=rule)
+    FilingSuggestion.objects.create(user=zoe, document=loose, folder=folder, because="zzword")
+    begin_run(rule, by=by)
+    run = FilingRun.objects.create(user=zoe, rule=rule, rule_name="Zzrule", state="done", changed=2, left=1)
     entry = trash_document(put("zzold.zzz", by), by=by)
     version = document.versions.get()
     twin = put("zztwin.zzz", by, folder)
@@ -136,6 +145,11 @@ def test_no_sentence_of_a_page_escapes_translation(zoe: User, admin_person: User
         *(reverse(name, args=[folder.pk]) for name in ("make_folder_link", "reach_folder")),
         reverse("change_link", args=[link.pk]),
         reverse("shared_by_link"),
+        *(reverse(name) for name in ("to_file", "rules", "make_rule")),
+        reverse("to_file") + "?all=1",
+        *(reverse(name, args=[rule.pk]) for name in ("rule", "change_rule", "delete_rule")),
+        *(reverse(name, args=[run.pk]) for name in ("run", "undo_run")),
+        reverse("document", args=[loose.pk]),
         *(reverse(name, args=[document.pk, version.pk]) for name in ("note_version", "delete_version")),
         reverse("twins") + f"?document={twin.pk}",
         reverse("twins"),

@@ -16,8 +16,9 @@ from django.utils.translation import ngettext
 from accounts.actors import Actor
 from documents.actions.errors import ChangedMeanwhile, NameTaken, OtherVault
 from documents.actions.folders import owner_of_place
+from documents.jobs import learn_soon
 from documents.locks import lock_vault
-from documents.models import Document, Folder, Star
+from documents.models import Document, FilingChange, Folder, Star
 from documents.names import clean_name, free_name, name_key
 from documents.search import index_document, index_documents
 from sharing import access, audit
@@ -59,9 +60,9 @@ def move_document(document: Document, to: Folder | None, *, by: Actor, keep_both
 
 @transaction.atomic
 def move_documents(
-    documents: Sequence[Document], to: Folder | None, *, by: Actor, keep_both: bool = False
+    documents: Sequence[Document], to: Folder | None, *, by: Actor, keep_both: bool = False, rule: str = ""
 ) -> list[Document]:
-    """All of them to another folder of their vault, or none.
+    """All of them to another folder of their vault, or none; by a rule of this name, where one does it.
 
     Raises OtherVault, and NameTaken naming the clashes (unless `keep_both` numbers them).
     """
@@ -82,11 +83,19 @@ def move_documents(
     audit.record_many(
         Verb.DOCUMENT_MOVED,
         [
-            ("document", row.pk, row.name, owner_id, {"from": place, "to": to.name if to else ""})
+            (
+                "document",
+                row.pk,
+                row.name,
+                owner_id,
+                {"from": place, "to": to.name if to else "", **({"rule": rule} if rule else {})},
+            )
             for row, place in zip(moving, places, strict=True)
         ],
         by=by,
     )
+    if moving:
+        learn_soon(by)
     return rows
 
 
@@ -127,6 +136,8 @@ def put_in_place(rows: Sequence[Document], folder: Folder | None, renamed: set[U
     if kept:
         Document.objects.filter(pk__in=kept).update(folder=folder, trash=None, updated_at=moment)
     index_documents(renamed)
+    # What a rule moved and somebody moves now stays where he puts it, whatever is undone.
+    FilingChange.objects.filter(document__in=list(rows), topic=None, is_past=False).update(is_past=True)
 
 
 def _clash(names: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ from django.utils.timezone import now
 
 from accounts.actors import Actor
 from documents import previews
+from documents.actions import filing
 from documents.extraction.frames import Ended, Facts, PageRead, PictureMade, TextDone
 from documents.extraction.lane import CannotRead, Lane
 from documents.models import Document, Page, PageSource, Picture, PictureKind, Reading, ReadingState, Version
@@ -303,6 +304,8 @@ def _finish(work: _Work, end: Ended) -> None:
     Page.objects.bulk_create([_row(reading, page) for page in pages], batch_size=500)
     failpoint(Failpoint.READING_ENDING)
     _tell_search(reading.version)
+    if end.state != ReadingState.FAILED:
+        filing.let_wait(reading.version.document_id)
 
 
 def _row(reading: Reading, page: PageRead) -> Page:
@@ -359,4 +362,5 @@ def _copy_same(reading: Reading) -> bool:
         with connection.cursor() as cursor:
             cursor.execute(COPY_PAGES, {"to": version.pk, "from": twin.pk})
         _tell_search(version)
+        filing.let_wait(version.document_id)
     return True

@@ -7,8 +7,9 @@ from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from documents.actions.errors import NameTaken, Refused
+from documents.jobs import learn_soon
 from documents.locks import lock_vault
-from documents.models import Document, DocumentTopic, Topic, TopicColour, TopicReason
+from documents.models import Document, DocumentTopic, FilingRule, FilingRun, Topic, TopicColour, TopicReason
 from documents.names import clean_name, name_key
 from sharing import access, audit
 from sharing.access import Level
@@ -50,8 +51,16 @@ def delete_topic(topic: Topic, *, by: Actor) -> None:
 
 
 @transaction.atomic
-def tag_documents(documents: Sequence[Document], topic: Topic, *, by: Actor) -> int:
-    """Put a topic on documents; answers on how many it was new.
+def tag_documents(
+    documents: Sequence[Document],
+    topic: Topic,
+    *,
+    by: Actor,
+    reason: TopicReason = TopicReason.HAND,
+    rule: FilingRule | None = None,
+    run: FilingRun | None = None,
+) -> int:
+    """Put a topic on documents; answers on how many it was new. Says why, and by which rule and run.
 
     One's own topics go on everything one may see: nobody else sees them. Everybody's topics are
     part of the document and need the right to edit it.
@@ -61,10 +70,12 @@ def tag_documents(documents: Sequence[Document], topic: Topic, *, by: Actor) -> 
     there = set(DocumentTopic.objects.filter(topic=topic, document__in=rows).values_list("document", flat=True))
     new = [row for row in rows if row.pk not in there]
     DocumentTopic.objects.bulk_create(
-        [DocumentTopic(document=row, topic=topic, added_by=by.user, reason=TopicReason.HAND) for row in new],
+        [DocumentTopic(document=row, topic=topic, added_by=by.user, reason=reason, rule=rule, run=run) for row in new],
         ignore_conflicts=True,
     )
-    _tell_each(Verb.DOCUMENT_TAGGED, new, topic, by)
+    _tell_each(Verb.DOCUMENT_TAGGED, new, topic, by, rule.name if rule is not None else "")
+    if new:
+        learn_soon(by)
     return len(new)
 
 
@@ -77,6 +88,8 @@ def untag_documents(documents: Sequence[Document], topic: Topic, *, by: Actor) -
     there = set(links.values_list("document", flat=True))
     links.delete()
     _tell_each(Verb.DOCUMENT_UNTAGGED, [row for row in rows if row.pk in there], topic, by)
+    if there:
+        learn_soon(by)
     return len(there)
 
 
@@ -127,7 +140,8 @@ def _tell(verb: Verb, topic: Topic, by: Actor, details: dict[str, object] | None
     )
 
 
-def _tell_each(verb: Verb, documents: list[Document], topic: Topic, by: Actor) -> None:
+def _tell_each(verb: Verb, documents: list[Document], topic: Topic, by: Actor, rule: str = "") -> None:
+    by_id = by.user.pk if by.user else None
     # A topic of one's own is named in one's own trail only, never in the owner's.
     audit.record_many(
         verb,
@@ -137,7 +151,8 @@ def _tell_each(verb: Verb, documents: list[Document], topic: Topic, by: Actor) -
                 row.pk,
                 row.name,
                 row.user_id if topic.is_system or topic.user_id == row.user_id else topic.user_id,
-                {"topic": topic.name},
+                # A rule is its person's own: of others' documents their owner reads the topic alone.
+                {"topic": topic.name, "rule": rule} if rule and row.user_id == by_id else {"topic": topic.name},
             )
             for row in documents
         ],

@@ -1,6 +1,18 @@
 """What is kept: folders, documents and their versions, topics, uploads, the trash, jobs."""
 
 from documents.models.documents import Document, Star, Version, VersionFlaw
+from documents.models.filing import (
+    FilingChange,
+    FilingHabit,
+    FilingLook,
+    FilingRule,
+    FilingRun,
+    FilingSuggestion,
+    FilingWord,
+    RuleMode,
+    RunState,
+    SuggestionState,
+)
 from documents.models.folders import Folder
 from documents.models.jobs import JobRun, JobState
 from documents.models.readings import (
@@ -25,6 +37,13 @@ __all__ = [
     "Document",
     "DocumentTopic",
     "EntryKind",
+    "FilingChange",
+    "FilingHabit",
+    "FilingLook",
+    "FilingRule",
+    "FilingRun",
+    "FilingSuggestion",
+    "FilingWord",
     "Folder",
     "Import",
     "JobRun",
@@ -37,12 +56,15 @@ __all__ = [
     "Reading",
     "ReadingReason",
     "ReadingState",
+    "RuleMode",
+    "RunState",
     "SavedView",
     "SearchEntry",
     "SearchPiece",
     "SearchWord",
     "Star",
     "StrayObject",
+    "SuggestionState",
     "Topic",
     "TopicColour",
     "TopicReason",

@@ -84,6 +84,9 @@ class DocumentTopic(models.Model):
     topic = models.ForeignKey(Topic, on_delete=models.CASCADE, related_name="document_topics")
     added_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     reason = models.CharField(max_length=16, choices=TopicReason, default=TopicReason.HAND, db_default=TopicReason.HAND)
+    # The rule that put or suggested it, and the run that did: what a run put, and nobody since, can be taken back.
+    rule = models.ForeignKey("documents.FilingRule", on_delete=models.SET_NULL, null=True, related_name="+")
+    run = models.ForeignKey("documents.FilingRun", on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -3,6 +3,7 @@
 from documents.search.alike import more_like
 from documents.search.facets import facets_of
 from documents.search.finding import find as find_documents
+from documents.search.finding import own_hits
 from documents.search.grammar import parse
 from documents.search.hits import hits_of
 from documents.search.index import hold_documents, index_document, index_documents
@@ -18,5 +19,6 @@ __all__ = [
     "meant",
     "more_like",
     "named",
+    "own_hits",
     "parse",
 ]

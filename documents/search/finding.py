@@ -77,8 +77,11 @@ class Asked:
     problems: list[Problem]
 
 
-def ask(query: Query, actor: Actor, *, is_near: bool = False) -> Asked:
+def ask(query: Query, actor: Actor, *, is_near: bool = False, is_own: bool = False) -> Asked:
+    """`is_own`: among the actor's own documents alone."""
     vaults = access.vaults_seen(actor)
+    if is_own:
+        vaults = vaults[:1]  # his own is the first
     through, problems = filters_of(query, actor)
     words = stemmed(query, vaults, is_near=is_near)
     return Asked(query, actor, words, vaults, _topics_of(query, actor), through, problems)
@@ -101,6 +104,17 @@ def hits(asked: Asked) -> Iterator[QuerySet[Document]]:
     """The sets that together are all hits; one document may be in several."""
     for rows, vaults in _vaults(asked):
         yield from _hits_in(asked.through(rows), vaults, asked)
+
+
+def own_hits(
+    query: Query, actor: Actor, among: Sequence[UUID] | None = None
+) -> tuple[QuerySet[Document], list[Problem]]:
+    """All of the actor's own documents (or of these) that a query finds, in no order: what his rules are about."""
+    asked = ask(query, actor, is_own=True)
+    found = Q(pk__in=[])
+    for rows in hits(asked):
+        found |= Q(pk__in=(rows if among is None else rows.filter(pk__in=among)).values("pk"))
+    return access.visible_documents(actor, Level.OWN).filter(found), asked.problems
 
 
 def _vaults(asked: Asked) -> Iterator[tuple[QuerySet[Document], Sequence[UUID]]]:

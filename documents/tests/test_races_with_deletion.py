@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 from threading import Barrier
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
@@ -21,9 +22,12 @@ from accounts.actors import Actor
 from accounts.models import Quota, QuotaRequest, User
 from accounts.quota import QuotaExceeded
 from documents import jobs, tasks, uploads
+from documents.actions import filing
 from documents.actions.documents import move_document, rename_document
 from documents.actions.folders import make_folder, move_folder
 from documents.actions.reading import claim, read_version
+from documents.actions.rules import Deed, make_rule
+from documents.actions.topics import make_topic
 from documents.actions.trash import purge, restore, trash_document
 from documents.actions.versions import promote_version
 from documents.downloads import MemberGone, stream_document, zip_documents
@@ -236,6 +240,18 @@ def begun(by: Actor) -> list[str]:
     return [str(upload.pk)]
 
 
+def filed(task: str, by: Actor) -> dict[str, list[str]]:
+    """A run of a rule that waits to be done, or to be undone."""
+    if task not in {"documents.tasks.run_rule", "documents.tasks.undo_run"}:
+        return {}
+    rule = make_rule("Mine", Deed("name:mine", [make_topic("Mine", "red", by=by)]), by=by)
+    run = filing.begin_run(rule, by=by)
+    if task == "documents.tasks.undo_run":
+        filing.work_on_run(run.pk, now() + timedelta(minutes=1))
+        filing.undo_run(run, by=by)
+    return {task: [str(run.pk)]}
+
+
 @pytest.mark.parametrize("task", every_job())
 def test_f26_every_job_delivered_six_times_at_once_and_again_later_has_its_effect_once(
     task: str, alice: User, alice_actor: Actor, bob: User, admin_person: User
@@ -258,6 +274,8 @@ def test_f26_every_job_delivered_six_times_at_once_and_again_later_has_its_effec
         about[task] = begun(alice_actor)
     if task == "documents.tasks.take_in_import":
         about[task] = [str(sent_back(alice_actor).pk)]
+    about |= {"documents.tasks.learn_filing": [str(alice.pk)], "documents.tasks.make_copy": [str(uuid4())]}
+    about |= filed(task, alice_actor)
     is_silent = task not in about or task.startswith("documents.")
     mail.outbox.clear()
     row = jobs.enqueue(task, *about.get(task, []))

@@ -16,6 +16,7 @@ from documents.actions.documents import rename_document as rename
 from documents.actions.documents import star_document as star
 from documents.actions.documents import unstar_document as unstar
 from documents.actions.errors import ChangedMeanwhile, Refused
+from documents.actions.suggestions import suggestions_for
 from documents.actions.topics import tag_documents, untag_documents
 from documents.actions.trash import trash_document as throw_away
 from documents.actions.versions import fetch_version
@@ -65,6 +66,7 @@ def document(request: PersonRequest, document_id: UUID) -> HttpResponse:
         },
         "place": "files",
     }
+    context["suggestions"] = suggestions_for([item], by=request.actor).get(item.pk, [])
     context["reading"] = Reading.objects.filter(pk=item.current_version_id).first()
     context["picture"] = previews.picture_of(version, PictureKind.THUMBNAIL) if version is not None else None
     if is_pane:
@@ -87,7 +89,7 @@ def document(request: PersonRequest, document_id: UUID) -> HttpResponse:
 
 def _topics_on(request: PersonRequest, item: Document) -> list[DocumentTopic]:
     rows = DocumentTopic.objects.filter(document=item, topic__in=access.visible_topics(request.actor))
-    return list(rows.select_related("topic", "added_by").order_by("topic__name_key"))
+    return list(rows.select_related("topic", "added_by", "rule").order_by("topic__name_key"))
 
 
 def _comments(item: Document) -> list[Comment]:

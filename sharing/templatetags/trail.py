@@ -48,10 +48,13 @@ def aside(event: AuditEvent) -> str:
     details = event.metadata if isinstance(event.metadata, dict) else {}
     if event.action.endswith("renamed") and details.get("from"):
         return _("before: %(name)s") % {"name": shown_name(details["from"])}
+    words = ""
     if event.action.endswith("moved"):
-        return _("to %(place)s") % {"place": shown_name(details.get("to") or "") or _("Files")}
-    if event.action.startswith("link_") and event.actor_kind != ActorKind.LINK and details.get("to"):
-        return shown_name(str(details["to"]))
-    if details.get("topic"):
-        return shown_name(str(details["topic"]))
-    return ""
+        words = _("to %(place)s") % {"place": shown_name(details.get("to") or "") or _("Files")}
+    elif event.action.startswith("link_") and event.actor_kind != ActorKind.LINK and details.get("to"):
+        words = shown_name(str(details["to"]))
+    elif details.get("topic"):
+        words = shown_name(str(details["topic"]))
+    if words and details.get("rule"):
+        return _("%(what)s, by the rule “%(name)s”") % {"what": words, "name": shown_name(str(details["rule"]))}
+    return words

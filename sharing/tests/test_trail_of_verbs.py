@@ -20,13 +20,25 @@ from accounts.actors import Actor
 from accounts.models import Group, Membership, User
 from documents import uploads
 from documents.actions import documents as document_verbs
+from documents.actions import filing as filing_verbs
 from documents.actions import folders as folder_verbs
 from documents.actions import reading as reading_verbs
+from documents.actions import rules as rule_verbs
 from documents.actions import selection
+from documents.actions import suggestions as suggestion_verbs
 from documents.actions import topics as topic_verbs
 from documents.actions import trash as trash_verbs
 from documents.actions import versions as version_verbs
-from documents.models import Document, Folder, Topic, TrashEntry, Version
+from documents.models import (
+    Document,
+    FilingRule,
+    FilingRun,
+    FilingSuggestion,
+    Folder,
+    Topic,
+    TrashEntry,
+    Version,
+)
 from documents.tests.exports import exported, taken_in
 from documents.tests.making import folders, put
 from documents.uploads import store_stream
@@ -61,6 +73,7 @@ TABLES = (
     "folders", "documents", "versions", "topics", "document_topics", "stars", "trash_entries", "shares", "readings",
     "share_receptions", "comments", "sharing_policy", "file_requests", "received_files",
     "handovers", "emergency_contacts", "emergency_folders", "share_links",
+    "filing_rules", "filing_runs", "filing_suggestions",
 )  # fmt: skip
 
 
@@ -95,6 +108,11 @@ class World:
     incoming: Handover
     contact: EmergencyContact
     chosen: EmergencyContact
+    rule: FilingRule
+    running: FilingRun
+    ended: FilingRun
+    to_file: Document
+    dismissed: FilingSuggestion
 
 
 @pytest.fixture
@@ -121,6 +139,16 @@ def world(alice: User, alice_actor: Actor, bob: User, bob_actor: Actor, gina: Us
     ShareReception.objects.create(share=hidden.shares.get(), user=alice, hidden_at=now())
     ShareReception.objects.create(share=left.shares.get(), user=alice, left_at=now())
     comment = comment_verbs.write_comment(elsewhere, "mine", by=alice_actor)
+    deed = rule_verbs.Deed("paper", [topic])
+    rule = rule_verbs.make_rule("Tax", deed, by=alice_actor)
+    second = rule_verbs.make_rule("Second", deed, by=alice_actor)
+    running = FilingRun.objects.create(user=alice, rule=second, rule_name="Second", state="running")
+    ended = FilingRun.objects.create(user=alice, rule=rule, rule_name="Tax", state="done")
+    to_file = put("to-file.txt", None, alice_actor)
+    FilingSuggestion.objects.create(user=alice, document=to_file, topic=topic)
+    FilingSuggestion.objects.create(user=alice, document=to_file, folder=car)
+    dismissed = FilingSuggestion.objects.create(user=alice, document=to_file, folder=home, state="dismissed")
+    filed = rule, running, ended, to_file, dismissed
     things = car, home, a, b, elsewhere, tagged, topic, thrown, thrown_folder, older, twin, lost
     link = link_verbs.make_link(b, link_verbs.Terms("Landlord", LinkLevel.VIEW), by=alice_actor)
     shares = shared, received, hidden, left, comment, link
@@ -137,7 +165,7 @@ def world(alice: User, alice_actor: Actor, bob: User, bob_actor: Actor, gina: Us
     chosen = emergency_verbs.name_contact("alice", [folders("Bob", bob_actor)], 7, by=bob_actor)
     emergency_verbs.ask_emergency(contact, by=bob_actor)
     handed = offered, incoming, contact, chosen
-    return World(alice_actor, bob, *things, *shares, asked, closed, waiting, *handed)
+    return World(alice_actor, bob, *things, *shares, asked, closed, waiting, *handed, *filed)
 
 
 Act = Callable[[World], object]
@@ -260,12 +288,36 @@ ACTS: dict[str, tuple[Act, list[str]]] = {
         ["emergency_asked", "emergency_withdrawn"],
     ),
     "refuse_emergency": (lambda w: emergency_verbs.refuse_emergency(w.contact, by=w.by), ["emergency_refused"]),
+    "make_rule": (lambda w: rule_verbs.make_rule("New", rule_verbs.Deed("x", [w.topic]), by=w.by), ["rule_made"]),
+    "change_rule": (
+        lambda w: rule_verbs.change_rule(w.rule, "Other", rule_verbs.Deed("x", [w.topic]), by=w.by),
+        ["rule_changed"],
+    ),
+    "copy_rule": (lambda w: rule_verbs.copy_rule(w.rule, by=w.by), ["rule_made"]),
+    "delete_rule": (lambda w: rule_verbs.delete_rule(w.rule, by=w.by), ["rule_deleted"]),
+    "switch_rule": (lambda w: rule_verbs.switch_rule(w.rule, False, by=w.by), ["rule_changed"]),
+    "shift_rule": (lambda w: rule_verbs.shift_rule(w.rule, False, by=w.by), ["rule_changed"]),
+    "begin_run": (lambda w: filing_verbs.begin_run(w.rule, by=w.by), ["rule_run"]),
+    "stop_run": (lambda w: filing_verbs.stop_run(w.running, by=w.by), ["rule_stopped"]),
+    "undo_run": (lambda w: filing_verbs.undo_run(w.ended, by=w.by), ["rule_undone"]),
+    "accept_suggestions": (
+        lambda w: suggestion_verbs.accept_suggestions(w.to_file, by=w.by),
+        ["document_moved", "document_tagged"],
+    ),
+    "dismiss_suggestions": (
+        lambda w: suggestion_verbs.dismiss_suggestions(w.to_file, by=w.by),
+        ["suggestion_dismissed"],
+    ),
+    "suggest_again": (
+        lambda w: suggestion_verbs.suggest_again(w.to_file, [w.dismissed.pk], by=w.by),
+        ["suggestion_reopened"],
+    ),
     "store_stream": (lambda w: put("new.txt", w.car, w.by), ["document_added"]),
 }
 MODULES = (
     folder_verbs, document_verbs, selection, topic_verbs, trash_verbs, version_verbs, sharing_verbs, receiving_verbs,
     comment_verbs, link_verbs, reading_verbs, request_verbs, received_verbs,
-    handing_verbs, emergency_verbs,
+    handing_verbs, emergency_verbs, rule_verbs, filing_verbs, suggestion_verbs,
 )  # fmt: skip
 
 
@@ -285,6 +337,7 @@ def verbs_of(module: ModuleType) -> set[str]:
 APART = {
     "find_folder_path", "twins_of", "receive_waiting", "change_policy", "enter_by_link", "download_by_link",
     "upload_by_link", "refuse_password",
+    "preview", "runs_of", "suggestions_for",
 }  # fmt: skip
 
 

@@ -3,7 +3,8 @@ import { openDialog } from "./dialogs.js";
 import { folderQuery } from "./search.js";
 import { chosen, clear, show, toggle } from "./selection.js";
 
-const rows = () => [...document.querySelectorAll("[data-list] .row, [data-list] .tile")];
+const ROWS = "[data-list] .row, [data-list] .tile, [data-list] .filing-row";
+const rows = () => [...document.querySelectorAll(ROWS)];
 const current = () => rows().find((row) => row.classList.contains("is-current"));
 
 function go(step) {
@@ -12,7 +13,7 @@ function go(step) {
   const at = all.indexOf(current());
   const next = all[Math.max(0, Math.min(all.length - 1, at < 0 ? 0 : at + step))];
   all.forEach((row) => row.classList.toggle("is-current", row === next));
-  next.querySelector(".name")?.focus();
+  next.querySelector(".name, .filing-name")?.focus();
   next.scrollIntoView({ block: "nearest" });
 }
 
@@ -23,7 +24,14 @@ function act(name) {
     if (box) { box.checked = true; show(); }
   }
   if (chosen().length) document.querySelector(`.selection-bar [value="${name}"]`)?.click();
-  else document.querySelector(`[data-key="${name}"]`)?.click();
+  else (current()?.querySelector(`[data-key="${name}"]`) ?? document.querySelector(`[data-key="${name}"]`))?.click();
+}
+
+/** Answer what is suggested for the row the keyboard is at, or for the document that is open. */
+function answer(all, one, place = 0) {
+  const scope = current() ?? (document.querySelector("[data-list]") ? null : document);
+  if (!scope) { go(1); return; }
+  ((all ? scope.querySelector(all) : null) ?? scope.querySelectorAll(one)[place])?.click();
 }
 
 const KEYS = {
@@ -36,6 +44,8 @@ const KEYS = {
   m: () => act("move"),
   t: () => act("tag"),
   s: () => { const star = current()?.querySelector("[data-star]") ?? document.querySelector("[data-key=star]"); star?.click(); },
+  a: () => answer("[data-accept-all]", "[data-accept-one]"),
+  d: () => answer("[data-dismiss-all]", ".filing-no"),
   "#": () => act("trash"),
   Delete: () => act("trash"),
   "?": () => document.getElementById("keys").showModal(),
@@ -59,11 +69,11 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const run = KEYS[key];
+  const run = /^[1-9]$/.test(key) && current()?.matches(".filing-row") ? () => answer("", "[data-accept-one]", key - 1) : KEYS[key];
   if (run) { event.preventDefault(); run(event); }
 });
 document.addEventListener("focusin", (event) => {
-  const row = event.target.closest?.("[data-list] .row, [data-list] .tile");
+  const row = event.target.closest?.(ROWS);
   if (row) rows().forEach((other) => other.classList.toggle("is-current", other === row));
 });
 document.addEventListener("click", (event) => {

@@ -2,6 +2,7 @@
 import "./copying.js";
 import "./dialogs.js";
 import "./drag.js";
+import "./filing.js";
 import "./importing.js";
 import "./keys.js";
 import "./menus.js";

@@ -188,7 +188,7 @@ class Visitor:
     """Somebody at a browser: opens pages, signs in, looks for faults of access."""
 
     def __init__(self, browser: Browser, site: Site, watch: Watch, **options: Any) -> None:
-        self.site, self.watch = site, watch
+        self.site, self.watch, self.handle = site, watch, ""
         self.context: BrowserContext = browser.new_context(base_url=site.address, accept_downloads=True, **options)
         self.context.set_default_timeout(15_000)
         self.page = self.context.new_page()
@@ -197,6 +197,7 @@ class Visitor:
         watch.see(self.page, site.address)
 
     def sign_in(self, handle: str) -> "Visitor":
+        self.handle = handle
         self.page.goto("/account/login/")
         self.page.fill("input[name=login]", handle)
         self.page.fill("input[name=password]", PASSWORD)

@@ -1,0 +1,104 @@
+"""Run beside a stack by `manage.py shell`: the search itself timed against one bare statement, and judged."""
+
+import json
+import uuid
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django.db import connection, transaction
+
+from accounts.actions import make_user
+from accounts.actors import Actor
+from accounts.models import User
+from bench.quality import by_way, letters, measured, questions
+from bench.report import milliseconds
+from documents.search import find_documents, index_documents, parse
+
+# The same work without the rule: stems by the same configurations, the newest 400 hits of one vault, ranked.
+BARE = """
+    WITH asked AS (SELECT %(function)s AS words), found AS MATERIALIZED (
+        SELECT d.id, d.created_at, e.vector FROM search_entries e JOIN documents d ON d.id = e.document_id
+        WHERE e.user_id = %%(owner)s AND e.vector @@ (SELECT words FROM asked)
+        ORDER BY d.created_at DESC, d.id DESC LIMIT 400
+    )
+    SELECT id, ts_rank(vector, (SELECT words FROM asked)) AS rank FROM found
+    ORDER BY rank DESC, created_at DESC LIMIT 25
+"""
+WRITTEN = {"insurannce": "insurance"}
+
+
+def say(asked: dict[str, Any]) -> None:
+    """Print how long each line takes this person, and the bare statement over the owner's vault."""
+    by = Actor.for_user(User.objects.get(handle=asked["handle"]))
+    answer = {}
+    for name, line in asked["lines"].items():
+        query = parse(line)
+        answer[name] = {
+            "ours": milliseconds(partial(find_documents, query, by), asked["times"]),
+            "bare": milliseconds(_bare(line, asked["owner"]), asked["times"]),
+        }
+    print(json.dumps(answer))
+
+
+def _bare(line: str, owner: str) -> Callable[[], object]:
+    function = "phraseto_tsquery" if line.startswith('"') else "plainto_tsquery"
+    words = WRITTEN.get(line, line.strip('"'))
+    sql = BARE % {"function": f"{function}('vault_en', %(words)s)"}
+
+    def ask() -> list[Any]:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, {"words": words, "owner": owner})
+            return list(cursor.fetchall())
+
+    return ask
+
+
+FILL = (
+    """INSERT INTO documents (id, user_id, name, name_key, current_version_id, object_key, size_bytes, sha256,
+                              content_type)
+       SELECT id, %(owner)s, name, name, id, id::text, 1, repeat('0', 64), 'application/pdf'
+       FROM unnest(%(ids)s::uuid[], %(names)s::text[]) AS x(id, name)""",
+    """INSERT INTO versions (id, document_id, number, object_key, size_bytes, sha256, content_type)
+       SELECT id, id, 1, id::text, 1, repeat('0', 64), 'application/pdf' FROM unnest(%(ids)s::uuid[]) AS x(id)""",
+    """INSERT INTO readings (version_id, owner_id, state, page_count, language)
+       SELECT id, %(owner)s, 'ready', 1, language
+       FROM unnest(%(ids)s::uuid[], %(languages)s::text[]) AS x(id, language)""",
+    """INSERT INTO pages (reading_id, number, text)
+       SELECT id, 1, text FROM unnest(%(ids)s::uuid[], %(texts)s::text[]) AS x(id, text)""",
+)
+
+
+@transaction.atomic
+def fill(user: User, prefix: str = "") -> dict[uuid.UUID, str]:
+    """The set with known answers in somebody's vault, as if it had been read; answers the names by id."""
+    made = letters()
+    ids = [uuid.uuid4() for _ in made]
+    names = [prefix + row.name for row in made]
+    values: dict[str, Any] = {
+        "owner": user.pk,
+        "ids": ids,
+        "names": names,
+        "languages": [row.language for row in made],
+        "texts": [row.text for row in made],
+    }
+    with connection.cursor() as cursor:
+        for statement in FILL:
+            cursor.execute(statement, values)
+    index_documents(ids)
+    return dict(zip(ids, names, strict=True))
+
+
+def judge() -> None:
+    """Print how good finding is, all in all and by the way of asking."""
+    user = make_user("judge", "judge@bench.test", by=Actor.system(), password=uuid.uuid4().hex, is_confirmed=True)
+    names, by, asked = fill(user), Actor.for_user(user), questions(letters())
+
+    def find(line: str) -> list[str]:
+        return [names[key] for key in find_documents(parse(line), by).ids]
+
+    def said(of: list[Any]) -> dict[str, float]:
+        quality = measured(of, find)
+        return {"recall": quality.recall, "reciprocal": quality.reciprocal}
+
+    print(json.dumps({"count": len(asked), "all": said(asked), "ways": {way: said(of) for way, of in by_way(asked)}}))

@@ -1,0 +1,100 @@
+"""How good finding is, on a set with known answers; and that what one may not see changes neither answer nor effort."""
+
+import json
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from accounts.actors import Actor
+from accounts.models import User
+from bench.finding import fill
+from bench.quality import letters, measured, questions
+from documents.models import Document
+from documents.search import facets_of, find_documents, index_documents, parse
+from documents.search.finding import ask
+from documents.tests.library import found
+from sharing.models import Share, ShareLevel
+
+pytestmark = pytest.mark.django_db
+
+
+def test_what_is_asked_for_stands_among_the_first_ten_and_high(alice: User, alice_actor: Actor) -> None:
+    names = fill(alice)
+    asked = questions(letters())
+
+    def find(line: str) -> list[str]:
+        return [names[key] for key in find_documents(parse(line), alice_actor).ids]
+
+    quality = measured(asked, find)
+    assert quality.count > 200
+    assert quality.recall >= 0.95, quality.worst
+    assert quality.reciprocal >= 0.9, quality.worst
+    # The measure itself has teeth.
+    assert measured(asked, lambda line: []).recall == 0
+    assert measured(asked, lambda line: [f"scan {n:03d}.pdf" for n in range(10)]).recall < 0.2
+
+
+def effort(line: str, actor: Actor) -> int:
+    """How many entries and words PostgreSQL takes in its hands for a line, by the indexes that finding goes by."""
+
+    def rows_of(node: dict[str, Any]) -> int:
+        own = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+        return int(own) + sum(rows_of(child) for child in node.get("Plans", []))
+
+    assert actor.user is not None
+    asked, total = ask(parse(line), actor, is_near=True), 0
+    vaults = list(asked.vaults)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        for sql, parameters in (
+            (
+                "SELECT 1 FROM search_entries WHERE user_id = ANY(%s) AND vector @@ %s::tsquery",
+                [vaults, asked.words.whole],
+            ),
+            ("SELECT 1 FROM search_words WHERE user_id = ANY(%s) AND word LIKE %s", [vaults, f"%{line[:5]}%"]),
+        ):
+            cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) SELECT 1 FROM " + sql, parameters)
+            plan = cursor.fetchone()[0]
+            plan = json.loads(plan) if isinstance(plan, str) else plan
+            total += rows_of(plan[0]["Plan"])
+        cursor.execute("SET LOCAL enable_seqscan = on")
+    return total
+
+
+def test_a117_what_may_not_be_seen_is_in_no_hit_count_facet_or_effort(
+    alice: User, alice_actor: Actor, bob: User, bob_actor: Actor
+) -> None:
+    """Bob sees one letter of Alice's: whether she has two hundred more that say the same makes no difference."""
+    mine = fill(bob, "mine ")
+    shared = Document.objects.create(
+        user=alice, name="shared.pdf", name_key="shared.pdf", object_key="0" * 32, sha256="0" * 64,
+        content_type="application/pdf",
+    )  # fmt: skip
+    index_documents([shared.pk])
+    Share.objects.create(document=shared, recipient=bob, shared_by=alice, level=ShareLevel.VIEW)
+    lines = [question.line for question in questions(letters())[::12]]
+
+    def answers() -> list[tuple[object, ...]]:
+        return [
+            (
+                tuple(found(line, bob_actor, size=100).ids),
+                facets_of(parse(line), bob_actor).count,
+                tuple(
+                    (f.key, tuple((c.label, c.count) for c in f.choices))
+                    for f in facets_of(parse(line), bob_actor).facets
+                ),
+            )
+            for line in lines
+        ]
+
+    Share.objects.all().delete()
+    before, work = answers(), [effort(line, bob_actor) for line in lines]
+    theirs = fill(alice, "secret ")
+    assert answers() == before
+    assert [effort(line, bob_actor) for line in lines] == work
+    Share.objects.create(document=shared, recipient=bob, shared_by=alice, level=ShareLevel.VIEW)
+    assert answers() == before
+    seen = {key for line in lines for key in found(line, bob_actor, size=100, is_near=True).ids}
+    assert not seen & set(theirs)
+    assert seen <= set(mine) | {shared.pk}
