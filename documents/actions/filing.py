@@ -390,7 +390,8 @@ def _move_back(run: FilingRun, changes: Sequence[FilingChange], by: Actor) -> se
 
 WAIT = """
     INSERT INTO filing_looks (document_id, user_id)
-    SELECT d.id, d.user_id FROM documents d WHERE d.id = %(document)s AND d.trash_id IS NULL AND (
+    SELECT d.id, d.user_id FROM documents d JOIN readings r ON r.version_id = d.current_version_id
+    WHERE d.id = %(document)s AND d.trash_id IS NULL AND r.state IN ('ready', 'nothing', 'encrypted') AND (
         EXISTS (SELECT 1 FROM filing_rules r WHERE r.user_id = d.user_id AND r.is_on AND r.mode <> 'hand')
         OR EXISTS (SELECT 1 FROM filing_habits h WHERE h.user_id = d.user_id))
     ON CONFLICT (document_id) DO NOTHING
@@ -409,7 +410,10 @@ CLAIM = """
 
 
 def let_wait(document_id: UUID) -> None:
-    """A document that has been read passes its owner's rules once in its life. In the caller's transaction."""
+    """A document that has been read passes its owner's rules once in its life; nothing for one that was not.
+
+    In the caller's transaction.
+    """
     with connection.cursor() as cursor:
         cursor.execute(WAIT, {"document": document_id})
 

@@ -11,6 +11,7 @@ from django.utils.timezone import now
 
 from accounts.actors import Actor
 from documents.actions.documents import fit_names, put_in_place
+from documents.actions.filing import let_wait
 from documents.actions.topics import tag_documents
 from documents.actions.trash import purge_held
 from documents.jobs import KEEP_FINISHED
@@ -127,6 +128,10 @@ def _file(rows: list[ReceivedFile], folder: Folder | None, by: Actor) -> None:
     entries = [document.trash_id for document in documents if document.trash_id is not None]
     put_in_place(documents, folder, fit_names(documents, documents[0].user_id, folder, keep_both=True))
     TrashEntry.objects.filter(pk__in=entries).delete()
+    if folder is None:
+        # What its owner has not given a place himself passes his rules, like anything new.
+        for document in documents:
+            let_wait(document.pk)
     _decide(rows, ReceivedState.ACCEPTED, Verb.FILE_ACCEPTED, by, {"to": folder.name if folder else ""})
     failpoint(Failpoint.RESTORING)
 
