@@ -148,7 +148,6 @@ def world(alice: User, alice_actor: Actor, bob: User, bob_actor: Actor, gina: Us
     FilingSuggestion.objects.create(user=alice, document=to_file, topic=topic)
     FilingSuggestion.objects.create(user=alice, document=to_file, folder=car)
     dismissed = FilingSuggestion.objects.create(user=alice, document=to_file, folder=home, state="dismissed")
-    filed = rule, running, ended, to_file, dismissed
     things = car, home, a, b, elsewhere, tagged, topic, thrown, thrown_folder, older, twin, lost
     link = link_verbs.make_link(b, link_verbs.Terms("Landlord", LinkLevel.VIEW), by=alice_actor)
     shares = shared, received, hidden, left, comment, link
@@ -164,8 +163,8 @@ def world(alice: User, alice_actor: Actor, bob: User, bob_actor: Actor, gina: Us
     contact = emergency_verbs.name_contact("bob", [car], 7, by=alice_actor)
     chosen = emergency_verbs.name_contact("alice", [folders("Bob", bob_actor)], 7, by=bob_actor)
     emergency_verbs.ask_emergency(contact, by=bob_actor)
-    handed = offered, incoming, contact, chosen
-    return World(alice_actor, bob, *things, *shares, asked, closed, waiting, *handed, *filed)
+    filed = offered, incoming, contact, chosen, rule, running, ended, to_file, dismissed
+    return World(alice_actor, bob, *things, *shares, asked, closed, waiting, *filed)
 
 
 Act = Callable[[World], object]
