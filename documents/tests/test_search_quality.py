@@ -47,13 +47,14 @@ def effort(line: str, actor: Actor) -> int:
     vaults = list(asked.vaults)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        for sql, parameters in (
+        places: list[tuple[str, list[Any]]] = [
             (
                 "SELECT 1 FROM search_entries WHERE user_id = ANY(%s) AND vector @@ %s::tsquery",
                 [vaults, asked.words.whole],
             ),
             ("SELECT 1 FROM search_words WHERE user_id = ANY(%s) AND word LIKE %s", [vaults, f"%{line[:5]}%"]),
-        ):
+        ]
+        for sql, parameters in places:
             cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) SELECT 1 FROM " + sql, parameters)
             plan = cursor.fetchone()[0]
             plan = json.loads(plan) if isinstance(plan, str) else plan

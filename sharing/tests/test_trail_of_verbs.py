@@ -163,8 +163,11 @@ def world(alice: User, alice_actor: Actor, bob: User, bob_actor: Actor, gina: Us
     contact = emergency_verbs.name_contact("bob", [car], 7, by=alice_actor)
     chosen = emergency_verbs.name_contact("alice", [folders("Bob", bob_actor)], 7, by=bob_actor)
     emergency_verbs.ask_emergency(contact, by=bob_actor)
-    filed = offered, incoming, contact, chosen, rule, running, ended, to_file, dismissed
-    return World(alice_actor, bob, *things, *shares, asked, closed, waiting, *filed)
+    handed = offered, incoming, contact, chosen
+    return World(
+        alice_actor, bob, *things, *shares, asked, closed, waiting, *handed,
+        rule=rule, running=running, ended=ended, to_file=to_file, dismissed=dismissed,
+    )  # fmt: skip
 
 
 Act = Callable[[World], object]
