@@ -55,7 +55,7 @@ def effort(line: str, actor: Actor) -> int:
             ("SELECT 1 FROM search_words WHERE user_id = ANY(%s) AND word LIKE %s", [vaults, f"%{line[:5]}%"]),
         ]
         for sql, parameters in places:
-            cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) SELECT 1 FROM " + sql, parameters)
+            cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + sql, parameters)
             plan = cursor.fetchone()[0]
             plan = json.loads(plan) if isinstance(plan, str) else plan
             total += rows_of(plan[0]["Plan"])
