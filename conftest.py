@@ -1,5 +1,6 @@
 """The cast and the ground every test stands on: a real PostgreSQL as the application's own role."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from docuvault.lib.roles import migration_role
 from tests.emptying import Emptier
 from tests.totals import TOTALS
 
-CORPUS = Path(__file__).resolve().parent.parent / "shared" / "corpus"
+CORPUS = Path(os.environ.get("DOCUVAULT_CORPUS") or Path(__file__).resolve().parent.parent / "shared" / "corpus")
 PASSWORD = "correct horse battery staple"
 
 

@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import lists, many, reconcile, search, transfer
+from bench import lists, many, reading, reconcile, search, transfer
 from bench.report import Row, print_table
 from bench.vault import RunningVault, running_vault
 
-PARTS = ["lists", "transfer", "many", "search", "reconcile"]
+PARTS = ["lists", "transfer", "many", "reading", "search", "reconcile"]
 IDLE_LIMIT_MB, AFTER_LIMIT_MB, READY_LIMIT = 700, 1_100, 6.0
 
 
@@ -39,6 +39,8 @@ def measured(parts: list[str]) -> Iterator[Row]:
                 yield from transfer.rows(vault)
             if "many" in parts:
                 yield from many.rows(vault)
+            if "reading" in parts:
+                yield from reading.rows(vault)
             if "search" in parts:
                 yield from search.rows(vault)
             time.sleep(5)

@@ -6,9 +6,11 @@ first byte.
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -17,8 +19,9 @@ from django.utils.translation import gettext as _
 from zipstream import ZIP_STORED, ZipStream
 
 from accounts.actors import Actor
+from documents import previews
 from documents.models import Document, Folder, Picture, Version, VersionFlaw
-from documents.names import free_name, name_key
+from documents.names import free_name, name_key, split_name
 from documents.sniffing import HEAD_BYTES, sniff
 from documents.storage import ObjectMissing, StoreError, StoreUnavailable, store
 from documents.upkeep.soundness import note_flaw
@@ -34,6 +37,7 @@ GUARD = {
     "Content-Security-Policy": SANDBOX,
 }
 MANIFEST = "SHA256SUMS.txt"
+COPY_CHUNK = 256 * 1024
 # Types whose bytes a browser draws and never runs; only these keep their own type on the way out.
 HARMLESS_TYPES = frozenset(
     {
@@ -197,6 +201,39 @@ def stream_copy(request: HttpRequest, document: Document, copy: Picture, *, by: 
     if wanted:
         response.headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{size}"
     return response
+
+
+def send_searchable(version: Version, *, by: Actor) -> StreamingHttpResponse:
+    """A scan as a PDF in which its words can be found, made now; told as a download of the document.
+
+    Raises ContentFlawed, previews.NotMade, previews.PictureBusy, CannotRead, StoreError.
+    """
+    if version.flaw:
+        raise ContentFlawed(version.document, version, version.flaw)
+    made = previews.searchable_copy(version)
+    try:
+        size = made.seek(0, os.SEEK_END)
+        made.seek(0)
+        audit.record_reading(audit.Verb.DOCUMENT_DOWNLOADED, version, by=by)
+        let_go_of_database()
+    except BaseException:
+        made.close()
+        raise
+    name = split_name(version.document.name)[0]
+    if version.content_type == "application/pdf":
+        name = _("%(name)s (searchable)") % {"name": name}
+    response = StreamingHttpResponse(_read_and_close(made), content_type="application/pdf")
+    for header, value in GUARD.items():
+        response.headers[header] = value
+    response.headers["Content-Length"] = str(size)
+    response.headers["Content-Disposition"] = content_disposition_header(True, f"{name}.pdf") or "attachment"
+    return response
+
+
+def _read_and_close(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while chunk := file.read(COPY_CHUNK):
+            yield chunk
 
 
 def read_beginning(version: Version, limit_bytes: int) -> bytes:

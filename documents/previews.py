@@ -4,6 +4,8 @@ They count against nobody's quota and tell nothing the document does not: whoeve
 access for the document first. A picture is encoded anew, so nothing of the file's own metadata is in it.
 """
 
+import base64
+import json
 import os
 import tempfile
 import threading
@@ -15,11 +17,11 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from documents.extraction.frames import Ended, PictureMade
+from documents.extraction.frames import CopyPart, Ended, FileFound, PictureMade
 from documents.extraction.lane import Lane
 from documents.extraction.limits import Limits
 from documents.extraction.tessdata import usable
-from documents.models import Page, PendingDeletion, Picture, PictureKind, Version
+from documents.models import Page, PageSource, PendingDeletion, Picture, PictureKind, Version
 from documents.storage import ObjectReader, StoreError, new_key, store
 from docuvault.lib.connections import let_go_of_database
 
@@ -133,6 +135,13 @@ def forget_pictures_of(version_ids: Sequence[UUID]) -> None:
     forget_objects(list(Picture.objects.filter(version__in=version_ids).values_list("object_key", flat=True)))
 
 
+def forget_outdated(version_id: UUID) -> None:
+    """Pictures of pages that somebody looked at before it was read again: a page may stand another way now."""
+    rows = Picture.objects.filter(version=version_id, kind=PictureKind.PAGE, page__gt=1)
+    forget_objects(list(rows.values_list("object_key", flat=True)))
+    rows.delete()
+
+
 # --- Made when somebody looks -------------------------------------------------------------------------
 
 _lane: Lane | None = None
@@ -158,26 +167,33 @@ def _stop_later(lane: Lane) -> None:
     timer.start()
 
 
+@contextmanager
+def _lane_in_hand() -> Iterator[Lane]:
+    """This process's lane, for one piece of work. Raises PictureBusy."""
+    lane = _own_lane()
+    let_go_of_database()
+    if not lane.hold(PATIENCE_SECONDS):
+        raise PictureBusy
+    was_running = lane.pid is not None
+    try:
+        yield lane
+    finally:
+        if not was_running:
+            _stop_later(lane)
+        lane.release()
+
+
 def make_page_picture(version: Version, page: int) -> Picture | None:
     """The picture of a page, made now with its neighbours; None where it has none.
 
     Raises PictureBusy, StoreError, CannotRead.
     """
-    lane = _own_lane()
-    let_go_of_database()
-    if not lane.hold(PATIENCE_SECONDS):
-        raise PictureBusy
-    try:
+    with _lane_in_hand() as lane:
         there = picture_of(version, PictureKind.PAGE, page)
         if there is not None:
             return there
-        was_running = lane.pid is not None
         for made in _shown(lane, version, page):
             keep_picture(version.pk, made)
-        if not was_running:
-            _stop_later(lane)
-    finally:
-        lane.release()
     return picture_of(version, PictureKind.PAGE, page)
 
 
@@ -204,3 +220,77 @@ def _shown(lane: Lane, version: Version, page: int) -> list[PictureMade]:
             elif isinstance(frame, Ended) and frame.state != "ready":
                 break
     return made
+
+
+# --- Made when somebody wants to have it --------------------------------------------------------------
+
+
+class NotMade(Exception):
+    """What was asked for cannot be made of this document. `reason` is a word of ReadingReason, or nothing."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def searchable_copy(version: Version) -> BinaryIO:
+    """A PDF of a scan in which its words can be found and copied, as an open file without a name.
+
+    It is kept nowhere: it would double what a scan takes, and is made in less than a second.
+    Raises NotMade, PictureBusy, StoreError, CannotRead.
+    """
+    told = _recognised(version)
+    if not told:
+        raise NotMade
+    made = tempfile.TemporaryFile(dir=settings.DATA_DIR)  # noqa: SIM115 (it is handed on)
+    try:
+        with _lane_in_hand() as lane, bytes_of(version) as file, _nameless(0) as beside:
+            beside.write(json.dumps(told).encode())
+            beside.seek(0)
+            end = Ended("failed", "died")
+            work = lane.work("copy", file, limits(), content_type=version.content_type, beside=beside)
+            for frame in work:
+                if isinstance(frame, CopyPart):
+                    made.write(frame.data)
+                elif isinstance(frame, Ended):
+                    end = frame
+        made.seek(0)
+        if end.state != "ready" or made.read(5) != b"%PDF-":
+            raise NotMade(end.reason)
+        made.seek(0)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _recognised(version: Version) -> list[dict[str, object]]:
+    """The pages of a version whose words were recognised, as the child is told of them."""
+    rows = Page.objects.filter(reading__version=version, source=PageSource.OCR, words__isnull=False)
+    return [
+        {
+            "number": page.number,
+            "turn": page.turn,
+            "width": page.width,
+            "height": page.height,
+            "words": base64.b64encode(bytes(page.words)).decode(),
+        }
+        for page in rows.order_by("number").iterator(200)
+        if page.words and page.width and page.height
+    ]
+
+
+def enclosed_files(version: Version, numbers: Sequence[int] = ()) -> list[FileFound]:
+    """What hangs on a mail, in its order, with the bytes of those of these numbers.
+
+    Raises NotMade, PictureBusy, StoreError, CannotRead.
+    """
+    found: list[FileFound] = []
+    with _lane_in_hand() as lane, bytes_of(version) as file:
+        work = lane.work("attachments", file, limits(), content_type=version.content_type, numbers=list(numbers))
+        for frame in work:
+            if isinstance(frame, FileFound):
+                found.append(frame)
+            elif isinstance(frame, Ended) and frame.state != "ready":
+                raise NotMade(frame.reason)
+    return found

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 from documents.views import (
     documents,
     downloads,
+    enclosures,
     exports,
     files,
     filing,
@@ -51,6 +52,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("documents/<uuid:document_id>/reading/", pictures.reading, name="reading"),
     path("documents/<uuid:document_id>/reading/again/", pictures.read_again, name="read_again"),
     path("documents/<uuid:document_id>/download/", downloads.download_document, name="download_document"),
+    path("documents/<uuid:document_id>/searchable/", downloads.download_searchable, name="download_searchable"),
+    path("documents/<uuid:document_id>/attachments/keep/", enclosures.keep_attachments, name="keep_attachments"),
     path(
         "documents/<uuid:document_id>/versions/<uuid:version_id>/download/",
         versions.download_version,

@@ -197,7 +197,7 @@ READING_MAX_PAGES = env.int("DOCUVAULT_READING_MAX_PAGES", default=2_000)
 READING_MAX_OCR_PAGES = env.int("DOCUVAULT_READING_MAX_OCR_PAGES", default=300)
 READING_MAX_PIXELS = env.int("DOCUVAULT_READING_MAX_PIXELS", default=64_000_000)
 READING_SECONDS = env.float("DOCUVAULT_READING_SECONDS", default=50.0)
-READING_MEMORY_BYTES = env.int("DOCUVAULT_READING_MEMORY_BYTES", default=400 * 1024**2)
+READING_MEMORY_BYTES = env.int("DOCUVAULT_READING_MEMORY_BYTES", default=350 * 1024**2)
 # LibreOffice, to show office papers as they look. Empty: looked for in PATH; "off": not used.
 OFFICE_PROGRAM = env.str("DOCUVAULT_OFFICE", default="")
 

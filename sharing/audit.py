@@ -75,6 +75,7 @@ class Verb(models.TextChoices):
     VERSION_PROMOTED = "version_promoted", _("made an older version current of")
     VERSION_DELETED = "version_deleted", _("deleted a version of")
     READING_ASKED = "reading_asked", _("had read again")
+    READINGS_RETRIED = "readings_retried", _("had documents that failed read again")
     SHARE_MADE = "share_made", _("shared")
     SHARE_CHANGED = "share_changed", _("changed the sharing of")
     SHARE_WITHDRAWN = "share_withdrawn", _("withdrew the sharing of")

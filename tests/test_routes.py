@@ -242,6 +242,8 @@ def body(route: str, world: World) -> dict[str, str]:
         return {"note": "the draft"}
     if route.endswith("/move/"):
         return {"to": ""}
+    if route.endswith("/attachments/keep/"):
+        return {"number": "0"}
     return {}
 
 

@@ -140,6 +140,24 @@ def read_again(document: Document, *, by: Actor) -> None:
     )
 
 
+@transaction.atomic
+def retry_failed(chosen: tuple[str, str] | None, *, by: Actor) -> int:
+    """Let what could not be read wait once more: of one kind and reason, or (None) all of it. Raises NotAllowed.
+
+    After all that people add. Answers how many.
+    """
+    access.require_admin(by)
+    rows = Reading.objects.filter(state=ReadingState.FAILED)
+    details: dict[str, object] = {}
+    if chosen is not None:
+        kind, reason = chosen
+        rows = rows.filter(kind=kind, reason=reason)
+        details = {"type": kind, "reason": reason}
+    count = _wait_again(rows, AGAIN)
+    audit.record(Verb.READINGS_RETRIED, by=by, details={**details, "count": count})
+    return count
+
+
 def wait_again(version_ids: list[UUID]) -> int:
     """Let these versions wait once more, after what people add; answers how many do."""
     return _wait_again(Reading.objects.filter(pk__in=version_ids).exclude(state=ReadingState.READING), AGAIN)
@@ -300,6 +318,7 @@ def _finish(work: _Work, end: Ended) -> None:
     )
     if not changed:
         return
+    previews.forget_outdated(reading.pk)
     Page.objects.filter(reading=reading).delete()
     Page.objects.bulk_create([_row(reading, page) for page in pages], batch_size=500)
     failpoint(Failpoint.READING_ENDING)

@@ -18,6 +18,7 @@ from accounts import quota
 from accounts.actors import Actor
 from documents import jobs, previews
 from documents.actions.errors import Refused
+from documents.actions.reading import ask_to_read
 from documents.actions.trash import remove_documents, restore
 from documents.locks import lock_vault
 from documents.models import Document, EntryKind, PendingDeletion, Version
@@ -62,6 +63,7 @@ def promote_version(version: Version, *, by: Actor) -> Document:
     document, version = _held(version, by)
     if document.current_version_id != version.pk:
         make_current(document, version)
+        ask_to_read(version)
         _tell(Verb.VERSION_PROMOTED, document, version, by)
     return document
 

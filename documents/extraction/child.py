@@ -7,7 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from documents.extraction import books, foreign, images, languages, mail, markup, office, pdf, searchable, texts
+from documents.extraction import (
+    books,
+    foreign,
+    images,
+    languages,
+    mail,
+    markup,
+    office,
+    outlook,
+    pdf,
+    searchable,
+    texts,
+)
 from documents.extraction.kinds import Kind, kind_of
 from documents.extraction.limits import Limits
 from documents.extraction.ocr import Recogniser
@@ -32,6 +44,7 @@ _FOREIGN = {Kind.DOC, Kind.XLS, Kind.PPT, Kind.MSG, Kind.RTF}
 def warm_up() -> None:
     """What every document would load: done once, before any is there."""
     languages.warm_up()
+    pdf.warm_up()
     texts.decode("Die Größe der Bücher über Äpfel und Öfen ist für uns schön".encode("latin-1"))
 
 
@@ -69,6 +82,7 @@ def _read(
         raise NothingToRead
     if kind is Kind.ENCRYPTED:
         raise Locked
+    teller.facts(kind.value)  # known even if nothing else comes to be
     if kind in {Kind.PDF, Kind.IMAGE}:
         recogniser = Recogniser(Path(request["tessdata"]), request["languages"], limits)
         (pdf.read_pdf if kind is Kind.PDF else images.read_image)(file, teller, limits, recogniser)
@@ -118,9 +132,9 @@ def _copy(
         pages = json.load(io.TextIOWrapper(told, "utf-8"))
     kind = kind_of(file, size, request["content_type"])
     if kind is Kind.PDF:
-        teller.copy(searchable.over_pdf(file, pages, limits))
+        searchable.over_pdf(file, pages, teller.copy())
     elif kind is Kind.IMAGE:
-        teller.copy(searchable.of_image(file, pages, limits))
+        searchable.of_image(file, pages, limits, teller.copy())
     else:
         raise NothingToRead
 
@@ -128,9 +142,15 @@ def _copy(
 def _attachments(
     request: dict[str, Any], file: BinaryIO, size: int, teller: Teller, limits: Limits, _beside: int | None
 ) -> None:
-    if kind_of(file, size, request["content_type"]) is not Kind.MAIL:
+    """The files that hang on a mail: their names and sizes, and the bytes of those that are asked for."""
+    wanted = {int(number) for number in request["numbers"]}
+    kind = kind_of(file, size, request["content_type"])
+    if kind is Kind.MAIL:
+        mail.tell_attachments(file, teller, limits, wanted)
+    elif kind is Kind.MSG:
+        outlook.tell_attachments(file, teller, limits, wanted)
+    else:
         raise NothingToRead
-    mail.tell_attachments(file, teller, limits)
 
 
 _WORKS = {"read": _read, "show": _show, "copy": _copy, "attachments": _attachments}

@@ -67,16 +67,17 @@ class PictureMade:
 
 @dataclass(frozen=True)
 class FileFound:
-    """A file that lay in another: an attachment of a mail."""
+    """A file that lay in another: an attachment of a mail. Its bytes only where they were asked for."""
 
     number: int
     name: str
+    size_bytes: int
     data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
-class CopyMade:
-    """A searchable PDF."""
+class CopyPart:
+    """The next bytes of a searchable PDF."""
 
     data: bytes = field(repr=False)
 
@@ -97,7 +98,7 @@ class Ended:
     peak_bytes: int = 0
 
 
-Frame = Facts | PageRead | PictureMade | FileFound | CopyMade | TextDone | Ended
+Frame = Facts | PageRead | PictureMade | FileFound | CopyPart | TextDone | Ended
 
 
 # --- In the child ----------------------------------------------------------------------------------
@@ -224,13 +225,14 @@ def _picture(values: dict[str, Any], data: bytes, limits: Limits) -> PictureMade
 
 
 def _file(values: dict[str, Any], data: bytes, limits: Limits) -> FileFound:
-    return FileFound(_whole(values["number"], 0, 10_000), _text(values["name"], 1000), data)
+    size = _whole(values["size"], 0, limits.file_bytes * 2)
+    return FileFound(_whole(values["number"], 0, 10_000), _text(values["name"], 1000), size, data)
 
 
-def _copy(values: dict[str, Any], data: bytes, limits: Limits) -> CopyMade:
-    if not data.startswith(b"%PDF-"):
-        raise BadFrame("a copy that is no PDF")
-    return CopyMade(data)
+def _copy(values: dict[str, Any], data: bytes, limits: Limits) -> CopyPart:
+    if not data:
+        raise BadFrame("a part of a copy that is empty")
+    return CopyPart(data)
 
 
 def _end(values: dict[str, Any], data: bytes, limits: Limits) -> Ended:

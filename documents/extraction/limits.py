@@ -17,14 +17,14 @@ class Limits:
     ocr_pages: int = 300
     # A picture may have so many pixels before it is decoded; what is recognised or shown has fewer.
     pixels: int = 64_000_000
-    ocr_pixels: int = 8_700_000
+    ocr_pixels: int = 12_000_000
     characters: int = 8_000_000
     # Wall time; each page that is recognised earns a few seconds more, up to the second figure.
     seconds: float = 50.0
     longest_seconds: float = 900.0
-    memory_bytes: int = 400 * MIB
+    memory_bytes: int = 350 * MIB
     output_bytes: int = 256 * MIB
-    frame_bytes: int = 192 * MIB
+    frame_bytes: int = 64 * MIB
 
     def as_plain(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,6 +1,7 @@
 """Mails: what their head says, the text that is shown, and which files hang on them. HTML is read, never shown."""
 
 import email.policy
+from collections.abc import Iterator
 from email.message import EmailMessage, MIMEPart
 from email.parser import BytesParser
 from email.utils import parsedate_to_datetime
@@ -13,14 +14,14 @@ from documents.extraction.telling import Teller
 
 MAIL_BYTES = 64 * 1024 * 1024
 HEADS = ("Subject", "From", "To", "Cc", "Date")
-ATTACHMENTS_LIMIT = 200
+PARTS_LIMIT = 200
 
 
 def read_mail(file: BinaryIO, teller: Teller, limits: Limits) -> None:
     message = _message(file)
     heads = {name: _head(message, name) for name in HEADS}
     lines = [f"{name}: {value}" for name, value in heads.items() if value]
-    names = [name for name, _part in _attachments(message)]
+    names = [name for _number, name, _part in _attachments(message)]
     teller.facts("mail", None, heads["Subject"], _moment(heads["Date"]))
     parts = ["\n".join(lines), _body(message)]
     if names:
@@ -28,15 +29,16 @@ def read_mail(file: BinaryIO, teller: Teller, limits: Limits) -> None:
     teller.pieces("\n\n".join(part for part in parts if part).strip())
 
 
-def tell_attachments(file: BinaryIO, teller: Teller, limits: Limits) -> None:
-    """Each attachment with its bytes, up to what may be told in all."""
+def tell_attachments(file: BinaryIO, teller: Teller, limits: Limits, wanted: set[int]) -> None:
+    """Each attachment, with the bytes of those that are wanted, up to what may be told in all."""
     left = limits.output_bytes // 2
-    for number, (name, part) in enumerate(_attachments(_message(file))):
+    for number, name, part in _attachments(_message(file)):
         data = _bytes_of(part)
-        left -= len(data)
+        if number in wanted:
+            left -= len(data)
         if left < 0:
             raise TooLarge
-        teller.file(number, name, data)
+        teller.file(number, name, len(data), data if number in wanted else b"")
 
 
 def _message(file: BinaryIO) -> EmailMessage:
@@ -101,17 +103,34 @@ def _bytes_of(part: MIMEPart) -> bytes:
     return b"".join(inner.as_bytes() for inner in part.iter_parts())  # a mail that hangs on a mail
 
 
-def _attachments(message: EmailMessage) -> list[tuple[str, MIMEPart]]:
-    try:
-        parts = list(message.iter_attachments())[:ATTACHMENTS_LIMIT]
-    except (AttributeError, TypeError, KeyError):
-        return []
-    found: list[tuple[str, MIMEPart]] = []
-    for number, part in enumerate(parts, 1):
+def _attachments(message: EmailMessage) -> list[tuple[int, str, MIMEPart]]:
+    """What hangs on it, with its place among the parts: the number by which the page that shows a mail calls it too."""
+    found: list[tuple[int, str, MIMEPart]] = []
+    for number, part in enumerate(_leaves(message)):
+        try:
+            is_enclosed = part.get_content_disposition() == "attachment"
+        except Exception:  # noqa: BLE001 (a header that is none)
+            is_enclosed = False
+        if not is_enclosed and part.get_content_type() in {"text/plain", "text/html"}:
+            continue
         try:
             name = part.get_filename("") or ""
         except Exception:  # noqa: BLE001
             name = ""
         is_mail = part.get_content_type() == "message/rfc822"
-        found.append((_eight_bit(name).strip() or f"{number}{'.eml' if is_mail else ''}", part))
+        found.append((number, _eight_bit(name).strip() or f"{len(found) + 1}{'.eml' if is_mail else ''}", part))
     return found
+
+
+def _leaves(message: EmailMessage) -> Iterator[MIMEPart]:
+    """Its parts in order, those of a mail within it as one. No more than mails have."""
+    waiting: list[MIMEPart] = [message]
+    for _turn in range(PARTS_LIMIT):
+        if not waiting:
+            return
+        part = waiting.pop(0)
+        payload = part.get_payload()
+        if part.get_content_maintype() == "multipart" and isinstance(payload, list):
+            waiting[:0] = [one for one in payload if isinstance(one, MIMEPart)]
+        else:
+            yield part

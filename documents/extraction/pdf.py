@@ -5,6 +5,7 @@ import mmap
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from typing import BinaryIO
 
 import pypdfium2 as pdfium
@@ -22,7 +23,30 @@ LITTLE_TEXT = 12
 OCR_DPI, LEAST_DPI = 300, 72
 MOST_SIDE = 20_000
 OBJECTS_LOOKED_AT = 200
+PIXEL_BITS = 24
 _DATE = re.compile(r"D:(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?")
+
+
+def warm_up() -> None:
+    """Draw a page with the fonts that every PDF may use: finding them is what takes the reader its time."""
+    names = ("Helvetica", "Times-Roman", "Courier", "Arial")
+    fonts = " ".join(f"/F{n} << /Type /Font /Subtype /Type1 /BaseFont /{name} >>" for n, name in enumerate(names))
+    drawn = "BT " + " ".join(f"/F{n} 9 Tf (warm) Tj" for n in range(len(names))) + " ET"
+    document = pdfium.PdfDocument(
+        f"%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n"
+        f"2 0 obj\n<< /Type /Pages /Kids [3 0 R] /Count 1 >>\nendobj\n"
+        f"3 0 obj\n<< /Type /Page /Parent 2 0 R /MediaBox [0 0 99 99] /Contents 4 0 R"
+        f" /Resources << /Font << {fonts} >> >> >>\nendobj\n"
+        f"4 0 obj\n<< /Length {len(drawn)} >>\nstream\n{drawn}\nendstream\nendobj\n"
+        "trailer\n<< /Root 1 0 R >>\n%%EOF".encode()
+    )
+    page = document[0]
+    _text_of(page)
+    picture = _render(page, 1.0, 100_000)
+    if picture is not None:
+        picture.save(BytesIO(), "WEBP", quality=50)
+    page.close()
+    document.close()
 
 
 @contextmanager
@@ -79,11 +103,25 @@ def read_pdf(file: BinaryIO, teller: Teller, limits: Limits, recogniser: Recogni
             teller.cut = "pages"
         if not without_text:
             teller.text_done()
-        _tell_thumbnail(document, teller, limits, 0.0)
+        is_heavy = _begins_too_heavy(document, limits)
+        if not is_heavy:
+            _tell_thumbnail(document, teller, limits, 0.0)
         for index in without_text[: limits.ocr_pages]:
             _recognise(document, index, teller, limits, recogniser)
         if len(without_text) > limits.ocr_pages:
             teller.cut = "pages"
+        if is_heavy:  # last, since it may take more than there is: then only the picture is missing
+            teller.text_done()
+            _tell_thumbnail(document, teller, limits, 0.0)
+
+
+def _begins_too_heavy(document: pdfium.PdfDocument, limits: Limits) -> bool:
+    page = _page(document, 0)
+    if page is None:
+        return False
+    is_heavy = _is_too_heavy(page, limits)
+    page.close()
+    return is_heavy
 
 
 def _honest(document: pdfium.PdfDocument, count: int) -> int:
@@ -176,11 +214,12 @@ def _tell_thumbnail(document: pdfium.PdfDocument, teller: Teller, limits: Limits
 
 
 def _is_too_heavy(page: pdfium.PdfPage, limits: Limits) -> bool:
-    """Whether a picture on it has more pixels than may be decoded; those in black and white take a 24th each."""
+    """Whether a picture on it has more pixels than may be decoded; those in black and white take little."""
+    most = limits.pixels * PIXEL_BITS
     try:
         for index, thing in enumerate(page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=3)):
             told = thing.get_metadata()
-            if index > OBJECTS_LOOKED_AT or told.width * told.height * max(told.bits_per_pixel, 1) > limits.pixels * 24:
+            if index > OBJECTS_LOOKED_AT or told.width * told.height * max(told.bits_per_pixel, 2) > most:
                 return True
     except (pdfium.PdfiumError, ValueError):
         return True

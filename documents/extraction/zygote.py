@@ -16,7 +16,7 @@ from typing import Any
 from documents.extraction import cage
 
 MESSAGE_BYTES = 128 * 1024
-LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.02
 
 
 def serve(handle: int) -> None:

@@ -90,6 +90,10 @@ class Reading(models.Model):
             # When an owner last had a turn.
             models.Index(fields=["owner", "-started_at"], name="ix_readings_turns"),
             models.Index(fields=["state", "reason"], name="ix_readings_state"),
+            # How many were read in the last hours and days.
+            models.Index(
+                fields=["finished_at"], condition=models.Q(finished_at__isnull=False), name="ix_readings_finished"
+            ),
         ]
 
     def __str__(self) -> str:

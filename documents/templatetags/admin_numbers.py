@@ -10,7 +10,18 @@ from django.db.models.functions import TruncDate
 from django.utils.timezone import localdate
 
 from accounts.models import Quota, User
-from documents.models import Document, JobRun, JobState, UpkeepKind, UpkeepRun, Upload, UploadState, Version
+from documents.models import (
+    Document,
+    JobRun,
+    JobState,
+    Reading,
+    ReadingState,
+    UpkeepKind,
+    UpkeepRun,
+    Upload,
+    UploadState,
+    Version,
+)
 
 register = template.Library()
 DAYS = 30
@@ -59,6 +70,8 @@ def vault_numbers() -> dict[str, Any]:
         "failed": JobRun.objects.filter(state=JobState.FAILED).count(),
         "waiting": JobRun.objects.filter(state__in=[JobState.WAITING, JobState.RUNNING]).count(),
         "uploads": Upload.objects.filter(state__in=[UploadState.RECEIVING, UploadState.FINISHING]).count(),
+        "unread": Reading.objects.filter(state=ReadingState.WAITING).count(),
+        "unread_failed": Reading.objects.filter(state=ReadingState.FAILED).count(),
         "flawed": Version.objects.exclude(flaw="").count(),
         "days": days,
         "added": sum(per_day.values()),

@@ -7,6 +7,7 @@ bytes flow.
 """
 
 from documents.uploads.beginning import begin_upload, redirect_upload
+from documents.uploads.enclosed import MAILS, Kept, keep_enclosures, name_of, place_for
 from documents.uploads.ending import cancel_upload, expire_uploads, stop_upload, turn_away
 from documents.uploads.foreseeing import Clash, Outlook, foresee
 from documents.uploads.incoming import CHECKSUM_KINDS, PIECE_BYTES, Checksum
@@ -19,9 +20,11 @@ from documents.uploads.whole import file_whole
 
 __all__ = [
     "CHECKSUM_KINDS",
+    "MAILS",
     "PIECE_BYTES",
     "Checksum",
     "Clash",
+    "Kept",
     "NoRoom",
     "OnePass",
     "Outlook",
@@ -43,6 +46,9 @@ __all__ = [
     "finish_upload",
     "foresee",
     "is_exhausted",
+    "keep_enclosures",
+    "name_of",
+    "place_for",
     "receive",
     "redirect_upload",
     "stop_upload",

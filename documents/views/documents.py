@@ -82,6 +82,7 @@ def document(request: PersonRequest, document_id: UUID) -> HttpResponse:
         links = access.links_on(request.actor, item).select_related(*access.LINK_RELATED)
         context["link_count"] = len(access.links_open(list(access.links_holding(links)[:SHARES_SHOWN])))
         context["shown_above"] = {crumb.pk for crumb in access.visible_ancestors(request.actor, item.folder)}
+    context["keeps_attachments"] = True
     context["shown"] = viewer_of(request, item, version)
     context["steps"] = steps_of(request, item)
     return show(request, "documents/document.html", context)

@@ -4,12 +4,18 @@ from uuid import UUID
 
 from django.http import HttpResponseBase, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.middleware import PersonRequest
-from documents.downloads import ContentFlawed, stream_document
+from documents.actions.versions import fetch_version
+from documents.downloads import ContentFlawed, send_searchable, stream_document
+from documents.extraction.lane import CannotRead
 from documents.models import Document, Version
+from documents.previews import NotMade, PictureBusy
+from documents.views.asked import uuid_or_none
+from docuvault.lib.htmx import done
 from sharing import access, audit
 
 GONE = 410
@@ -20,6 +26,29 @@ def download_document(request: PersonRequest, document_id: UUID) -> HttpResponse
     """The current version, with ranges."""
     document = access.fetch_document(request.actor, document_id)
     return bytes_or_why_not(request, document)
+
+
+@require_safe
+def download_searchable(request: PersonRequest, document_id: UUID) -> HttpResponseBase:
+    """A scan as a PDF with its words in it, beside the original; of an older version with `?version=`."""
+    document = access.fetch_document(request.actor, document_id)
+    asked = uuid_or_none(request.GET.get("version"))
+    version = fetch_version(request.actor, document_id, asked) if asked else document.current_version
+    if version is None:
+        raise access.NotVisible
+    version.document = document
+    here = reverse("document", args=[document_id])
+    try:
+        return send_searchable(version, by=request.actor)
+    except ContentFlawed:
+        return bytes_or_why_not(request, document, version)
+    except NotMade as error:
+        message = _("No words were recognised on it, so there is no searchable PDF of it.")
+        if error.reason:
+            message = _("A searchable PDF of it cannot be made. The original is safe.")
+        return done(request, message, to=here, is_error=True)
+    except (PictureBusy, CannotRead):
+        return done(request, _("Others are being served just now. Please try again shortly."), to=here, is_error=True)
 
 
 def bytes_or_why_not(

@@ -338,7 +338,7 @@ def verbs_of(module: ModuleType) -> set[str]:
 # They read, or tell of no one vault; the others have tests of their own, those of a link's holder among its pages.
 APART = {
     "find_folder_path", "twins_of", "receive_waiting", "change_policy", "enter_by_link", "download_by_link",
-    "upload_by_link", "refuse_password",
+    "upload_by_link", "refuse_password", "retry_failed",
     "preview", "runs_of", "suggestions_for",
 }  # fmt: skip
 

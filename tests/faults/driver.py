@@ -177,6 +177,26 @@ def come_in(tell: Tell, *, who: str, folder: str) -> None:
     tell(added=report.added, refused=report.refused)
 
 
+def read(tell: Tell) -> None:
+    """What a reader does that has just started, long after another one has died."""
+    from datetime import timedelta
+    from pathlib import Path
+
+    from django.utils.timezone import now
+
+    from documents.actions.reading import read_waiting, take_up_left_behind
+    from documents.extraction.lane import Lane
+    from documents.models import Reading
+
+    Reading.objects.filter(state="reading").update(beat_at=now() - timedelta(hours=1))
+    take_up_left_behind()
+    lane = Lane(Path("/nonexistent"), [])
+    try:
+        tell(count=read_waiting(lane))
+    finally:
+        lane.stop()
+
+
 def requeue(tell: Tell) -> None:
     from documents import jobs
 
@@ -238,6 +258,7 @@ ACTS: dict[str, Callable[..., None]] = {
         job,
         leave,
         come_in,
+        read,
         requeue,
         back_up,
         restore_into,

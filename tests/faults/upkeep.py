@@ -10,6 +10,7 @@ from django.utils.timezone import now
 
 from accounts.models import Quota
 from documents import jobs, tasks
+from documents.actions.reading import take_up_left_behind
 from documents.models import (
     LIVE_UPLOAD_STATES,
     Document,
@@ -17,6 +18,8 @@ from documents.models import (
     JobRun,
     JobState,
     PendingDeletion,
+    Reading,
+    ReadingState,
     Upload,
     UploadPiece,
     Version,
@@ -37,6 +40,7 @@ def deadlines_pass() -> None:
     PendingDeletion.objects.update(due_at=past)
     JobRun.objects.filter(state=JobState.RUNNING).update(started_at=past)
     JobRun.objects.filter(state=JobState.WAITING).update(due_at=past)
+    Reading.objects.filter(state=ReadingState.READING).update(beat_at=past)
 
 
 def work_jobs_off() -> None:
@@ -62,6 +66,7 @@ def heal() -> None:
         deadlines_pass()
         work_jobs_off()
         tasks.expire_uploads()
+        take_up_left_behind()
         tasks.sweep_objects()
         tasks.sweep_objects()  # what has no row is seen twice before it goes
         deadlines_pass()
