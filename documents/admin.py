@@ -21,6 +21,7 @@ from documents.actions import topics as topic_verbs
 from documents.actions.errors import Refused
 from documents.models import (
     Document,
+    EntryKind,
     JobRun,
     JobState,
     PendingDeletion,
@@ -79,7 +80,7 @@ class DocumentAdmin(LookOnly):
 
     list_display = ("shown", "owner", "size", "content_type", "state", "created_at")
     list_filter = ("content_type", ("trash", admin.EmptyFieldListFilter), "created_at")
-    list_select_related = ("user",)
+    list_select_related = ("user", "trash")
     search_fields = ("name", "user__handle", "=id")
     ordering = ("-created_at",)
     fields = ("id", "shown", "owner", "size", "content_type", "sha256", "state", "created_at", "updated_at")
@@ -99,7 +100,9 @@ class DocumentAdmin(LookOnly):
 
     @admin.display(description=_("State"))
     def state(self, row: Document) -> str:
-        return gettext("In the trash") if row.trash_id else gettext("Kept")
+        if row.trash is None:
+            return gettext("Kept")
+        return gettext("Waits to be filed") if row.trash.kind == EntryKind.RECEIVED else gettext("In the trash")
 
 
 class TopicForm(forms.ModelForm):  # type: ignore[type-arg]
