@@ -28,6 +28,18 @@ def put(site: Site, handle: str) -> str:
     ).strip()
 
 
+def made_link(site: Site, folder: str, level: str) -> str:
+    """The path of a link to this folder."""
+    return site.python(
+        "from accounts.actors import Actor\nfrom documents.models import Folder\n"
+        "from sharing.actions import Terms, make_link\nfrom sharing.gate import Kind, reveal_token\n"
+        "from sharing.models import LinkLevel\n"
+        f"folder = Folder.objects.get(pk={folder!r})\n"
+        f"link = make_link(folder, Terms('Drop', LinkLevel.{level}), by=Actor.for_user(folder.user))\n"
+        "print('/l/%s/' % reveal_token(Kind.LINK, link.pk, link.token_sealed))"
+    ).strip()
+
+
 def fits(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -47,7 +59,7 @@ def test_a_link_with_a_password_is_made_opened_on_a_phone_and_told(
     hers = alice.page
     folder = put(site, "alinka")
     hers.goto(f"/files/{folder}/")
-    hers.get_by_role("link", name="Share", exact=True).first.click()
+    hers.get_by_role("link", name="Share this folder").click()
     sheet = hers.locator("dialog .share-sheet")
     sheet.get_by_role("link", name="Make a link").click()
     sheet.get_by_label("For whom or what?").fill("Landlord")
@@ -106,5 +118,15 @@ def test_a_link_with_a_password_is_made_opened_on_a_phone_and_told(
     answer = stranger.page.goto(way)
     assert answer is not None
     assert answer.status == 404
+    check_both(stranger)
+    for level, heading in (("UPLOAD", "Send files to Alinka"), ("VIEW", "Lease")):
+        way = made_link(site, folder, level)
+        stranger.page.goto(way)
+        expect(stranger.page.get_by_role("heading", name=heading)).to_be_visible()
+        check_both(stranger)
+        fits(stranger.page)
+    refused = stranger.page.goto(f"{way}folders/{folder}/zip/")
+    assert refused is not None
+    assert refused.status == 403
     check_both(stranger)
     stranger.context.close()
