@@ -176,6 +176,7 @@ def send_enclosure(version: Version, name: str, data: bytes, *, by: Actor) -> Ht
 
 def stream_copy(request: HttpRequest, document: Document, copy: Picture, *, by: Actor) -> HttpResponseBase:
     """A PDF that was made of an office paper, with ranges, guarded as the paper itself. Raises ObjectMissing."""
+    access.require_bytes(by, for_viewer=True)
     etag, size = f'"{copy.pk.hex}"', copy.size_bytes
     header, wanted = request.headers.get("Range", ""), None
     if header and request.headers.get("If-Range", etag) == etag:

@@ -100,8 +100,11 @@ def way_of(version: Version, reading: Reading | None, *, with_pictures: bool) ->
     return Way.NONE, Why.UNKNOWN
 
 
-def drawn_way(reading: Reading | None) -> tuple[Way, Why | None]:
-    """The way for those who get pictures of pages alone, of what a browser would else draw from the bytes."""
+def drawn_way(way: Way, why: Why | None, reading: Reading | None) -> tuple[Way, Why | None]:
+    """The way for those who get no bytes: pictures of pages, of what a browser would else draw from them."""
+    if way not in {Way.PDF, Way.PICTURE}:
+        # Not told to download what they cannot.
+        return way, Why.UNDRAWN if why in {Why.ENCRYPTED, Why.TOO_LARGE} else why
     if reading is not None and reading.state == ReadingState.READY and reading.page_count:
         return Way.SCAN, None
     why = _why_unread(reading)

@@ -154,8 +154,8 @@ def viewer_of(request: PersonRequest, item: Document, version: Version | None, d
     shown["download"] = doors.download(version)
     reading = Reading.objects.filter(version=version).first()
     way, why = way_of(version, reading, with_pictures=gives_pictures())
-    if doors.gives_pictures_only and way in {Way.PDF, Way.PICTURE}:
-        way, why = drawn_way(reading)
+    if doors.gives_pictures_only:
+        way, why = drawn_way(way, why, reading)
     asked = request.GET.get("as", "")
     has_text = reading is not None and reading.state == ReadingState.READY
     if asked == "text" and way == Way.PAGES:

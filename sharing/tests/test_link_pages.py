@@ -343,10 +343,14 @@ def test_a74_a_link_for_looking_gives_pictures_and_never_the_bytes(
                 assert holder.client.head(holder.at(name, key)).status_code == 403
 
 
-def test_what_the_vault_cannot_draw_is_not_given_for_looking(paper: Document, alice_actor: Actor) -> None:
-    Version.objects.filter(document=paper).update(content_type="application/pdf")
+@pytest.mark.parametrize("state", ["waiting", "failed", "encrypted"])
+def test_what_the_vault_cannot_draw_is_not_given_for_looking(paper: Document, alice_actor: Actor, state: str) -> None:
+    version = drawn(paper, "application/pdf")
+    Reading.objects.filter(pk=version.pk).update(state=state)
     holder = Holder(link_to(paper, VIEW, by=alice_actor))
     page = holder.get().content.decode()
+    assert ("looked at" in page) == (state != "waiting")
+    assert "ownload it" not in page
     assert "link_content" not in page
     assert "<a" not in page.partition('class="document-face"')[2].partition("</section>")[0]
 
