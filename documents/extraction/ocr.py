@@ -1,6 +1,5 @@
 """Recognising text on pictures: upright first, in the languages that are likely, with a box for each word."""
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +16,6 @@ DOUBTFUL, NOISE = 72, 38
 LEAST_SURE_WORD = 20
 SMALL_SIDE, LEAST_SIDE = 700, 24
 SKEWED, MOST_SKEWED = 1.0, 20.0
-# By how much a page may be turned to stand upright, by the orientation of its lines: the likelier first.
-UPRIGHT_FROM = {1: (90, 270), 2: (180,), 3: (270, 90)}
 Word = tuple[float, float, float, float, str]
 
 
@@ -32,6 +29,12 @@ class Recognised:
     height: int
     turn: float = 0.0
     sureness: int = 0
+
+
+def _is_on_its_side(words: list[Word]) -> bool:
+    """Whether most of its longer words are higher than wide: the engine reads such lines as they lie."""
+    longer = [(right - left, bottom - top) for left, top, right, bottom, text in words if len(text) > 3]
+    return sum(height > width for width, height in longer) > len(longer) / 2
 
 
 class Recogniser:
@@ -86,15 +89,15 @@ class Recogniser:
             self._engines[names] = tesserocr.PyTessBaseAPI(path=self.folder, lang=names, psm=mode)
         return self._engines[names]
 
-    def _recognise(self, gray: Image.Image, turn: float) -> tuple[Recognised, float, int]:
-        """The page turned by so much, by how much it is still askew, and on which side its lines have their tops."""
+    def _recognise(self, gray: Image.Image, turn: float) -> tuple[Recognised, float]:
+        """The page turned by so much, and by how much it is still askew."""
         page = upright(gray, turn)
         engine = self._engine(self._likely)
         engine.SetImageBytes(page.tobytes(), page.width, page.height, 1, page.width)
         engine.SetSourceResolution(300 if max(page.size) > 2000 else 150)
         text = engine.GetUTF8Text()
         words: list[Word] = []
-        askew, sides = 0.0, Counter[int]()
+        askew = 0.0
         letters = engine.GetIterator()
         if letters is not None and text.strip():
             level = tesserocr.RIL.WORD
@@ -105,24 +108,23 @@ class Recogniser:
             for item in tesserocr.iterate_level(letters, level):
                 if item.Empty(level):
                     continue
-                sides[int(item.Orientation()[0])] += 1
                 box = item.BoundingBox(level)
                 said = item.GetUTF8Text(level).strip()
                 if box and said and item.Confidence(level) >= LEAST_SURE_WORD:
                     words.append((*map(float, box), said))
         sureness = int(engine.MeanTextConf()) if text.strip() else 0
         found = Recognised(text.strip(), words, page.width, page.height, turn, sureness)
-        return found, askew, sides.most_common(1)[0][0] if sides else 0
+        return found, askew
 
     def _read_upright(self, gray: Image.Image, turn: float) -> Recognised:
         """Read, and once more if it turns out to lie a little askew, or on its side and was read all the same."""
-        found, askew, side = self._recognise(gray, turn)
-        for other in UPRIGHT_FROM.get(side, ()) if not turn else ():
-            upright_now = self._read_upright(gray, float(other))
+        found, askew = self._recognise(gray, turn)
+        for other in (270.0, 90.0) if not turn and _is_on_its_side(found.words) else ():
+            upright_now = self._read_upright(gray, other)
             if upright_now.sureness >= found.sureness - 5:
                 return upright_now
         if SKEWED <= abs(askew) <= MOST_SKEWED and len(found.words) > 5:
-            straight, _rest, _side = self._recognise(gray, turn + askew)
+            straight, _rest = self._recognise(gray, turn + askew)
             if straight.sureness >= found.sureness - 1:
                 return straight
         return found
@@ -150,7 +152,7 @@ class Recogniser:
         before = self._likely
         if guessed and guessed not in before.split("+"):
             self._likely = "+".join(dict.fromkeys([guessed, *(name for name in self.wanted if name == "eng")]))
-            again, _askew, _side = self._recognise(gray, found.turn)
+            again, _askew = self._recognise(gray, found.turn)
             if again.sureness >= found.sureness - 1:
                 return again
             self._likely = before
