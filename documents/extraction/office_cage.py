@@ -3,8 +3,9 @@
 `python -m documents.extraction.office_cage FOLDER SECONDS MEMORY OUTPUT PROGRAM…`. A program of that
 size cannot live under the filter that our own parsers have: it starts others and writes files. So it
 has other walls: no network (a namespace of its own), no files but the system's to read and its one
-folder to write (Landlock, so that a document that names the vault's files gets nothing), and limits on
-time, memory and what it writes. Where these do not hold, it is not started.
+folder to write (Landlock, so that a document that names the vault's files gets nothing), which is its
+/tmp as well (such programs put a socket there), and limits on time, memory and what it writes. Where the
+first two do not hold, it is not started.
 """
 
 import ctypes
@@ -27,10 +28,28 @@ NETWORK_BIND_CONNECT = 3
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/opt", "/etc/fonts", "/etc/ld.so.cache", "/etc/libreoffice",
           "/etc/alternatives", "/etc/localtime", "/var/cache/fontconfig", "/nix/store", "/snap")  # fmt: skip
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
+CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x00020000, 4096, 16384, 1 << 18
+TMP = Path("/tmp")  # noqa: S108 (the one that is put away)
 OPEN_FILES = 512
 NO_WALLS = 97
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def leave(folder: Path) -> bool:
+    """Into a network where there is nothing, with the folder in place of /tmp. Answers whether the first holds."""
+    if _libc.unshare(cage.CLONE_NEWUSER | cage.CLONE_NEWNET | CLONE_NEWNS):
+        return cage.leave_network()
+    within = folder.relative_to(TMP) if folder.is_relative_to(TMP) else None
+    if within is not None:  # it is to be found by its own name all the same
+        (folder / within).mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_PATH)
+    if not _libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None):
+        here = f"/proc/self/fd/{handle}".encode()
+        if not _libc.mount(here, bytes(TMP), None, MS_BIND, None) and within is not None:
+            _libc.mount(here, bytes(TMP / within), None, MS_BIND, None)
+    os.close(handle)
+    return True
 
 
 def abi() -> int:
@@ -85,10 +104,11 @@ def limit(seconds: int, memory_bytes: int, output_bytes: int) -> None:
 def main(folder: str, seconds: str, memory: str, output: str, *command: str) -> None:
     parent = os.getppid()
     cage.die_with_parent(parent)
-    has_no_network = cage.leave_network() or abi() >= 4
+    has_no_network = leave(Path(folder)) or abi() >= 4
     os.nice(5)
     limit(int(seconds), int(memory), int(output))
     beside = Path(command[0]).resolve().parent
+    beside = beside.parent if beside.name == "program" else beside
     if not has_no_network or not see_only(Path(folder), [beside]):
         sys.exit(NO_WALLS)
     os.execv(command[0], list(command))  # noqa: S606 (this process is what is behind the walls)

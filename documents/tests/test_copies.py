@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -49,12 +49,21 @@ CONVERTS = 'cat "$here/paper.pdf" > "$made"; { echo; echo "% from:"; cat "$HOME/
 
 
 @pytest.fixture
-def office(tmp_path: Path, settings: Any) -> Callable[[str], str]:
+def room() -> Iterator[Path]:
+    """A folder that is not below /tmp, which the program has for itself."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def office(room: Path, settings: Any) -> Callable[[str], str]:
     """Puts a program there that does this with the file."""
-    (tmp_path / "paper.pdf").write_bytes(PAPER)
+    place = room / "programs"
+    place.mkdir()
+    (place / "paper.pdf").write_bytes(PAPER)
 
     def make(does: str = CONVERTS) -> str:
-        path = tmp_path / f"soffice-{len(list(tmp_path.iterdir()))}"
+        path = place / f"soffice-{len(list(place.iterdir()))}"
         path.write_text(STAND_IN % does)
         path.chmod(0o755)
         settings.OFFICE_PROGRAM = str(path)
@@ -204,9 +213,9 @@ def test_what_is_no_pdf_too_much_or_too_slow_is_refused(
     assert not list(Path(tempfile.gettempdir()).glob("docuvault-office-*"))
 
 
-def test_the_program_sees_no_files_of_the_vault_and_no_network(office: Callable[[str], str], tmp_path: Path) -> None:
+def test_the_program_sees_no_files_of_the_vault_and_no_network(office: Callable[[str], str], room: Path) -> None:
     assert office_cage.abi(), "this machine has no Landlock: nothing is converted, and this cannot be tried"
-    secret = tmp_path.parent / "secret"
+    secret = room / "secret"
     secret.write_text("CANARY-SECRET")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         probe.settimeout(0.2)
@@ -214,8 +223,8 @@ def test_the_program_sees_no_files_of_the_vault_and_no_network(office: Callable[
         calls = f"exec 3<>/dev/tcp/127.0.0.1/{port}"
         tries = f"""
         cat "$here/paper.pdf" > "$made"
-        {{ cat {secret} /etc/passwd /proc/$PPID/environ /proc/1/environ; ls {tmp_path.parent};
-          echo x > {tmp_path.parent}/written; echo x > "$here/written"; bash -c "{calls}" && echo CALLED;
+        {{ cat {secret} /etc/passwd /proc/$PPID/environ /proc/1/environ; ls {room};
+          echo x > {room}/written; echo x > "$here/written"; echo x > /tmp/written-{room.name}; bash -c "{calls}" && echo CALLED;
         }} >> "$made" 2>&1
         echo END >> "$made"
         """
@@ -227,5 +236,6 @@ def test_the_program_sees_no_files_of_the_vault_and_no_network(office: Callable[
     for word in ("CANARY", "root:", "DATABASE_URL", "PATH=", "CALLED"):
         assert word not in told, told
     assert told.count("ermission denied") >= 5, told
-    assert not (tmp_path.parent / "written").exists()
-    assert not (tmp_path / "written").exists()
+    assert not (room / "written").exists()
+    assert not (room / "programs" / "written").exists()
+    assert not Path(f"/tmp/written-{room.name}").exists(), "the /tmp it has is its own"
