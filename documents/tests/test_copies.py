@@ -224,7 +224,8 @@ def test_the_program_sees_no_files_of_the_vault_and_no_network(office: Callable[
         tries = f"""
         cat "$here/paper.pdf" > "$made"
         {{ cat {secret} /etc/passwd /proc/$PPID/environ /proc/1/environ; ls {room};
-          echo x > {room}/written; echo x > "$here/written"; echo x > /tmp/written-{room.name}; bash -c "{calls}" && echo CALLED;
+          echo x > {room}/written; echo x > "$here/written"; echo x > /tmp/written-{room.name};
+          bash -c "{calls}" && echo CALLED;
         }} >> "$made" 2>&1
         echo END >> "$made"
         """
