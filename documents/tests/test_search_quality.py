@@ -44,15 +44,15 @@ def effort(line: str, actor: Actor) -> int:
 
     assert actor.user is not None
     asked, total = ask(parse(line), actor, is_near=True), 0
-    vaults = list(asked.vaults)
+    (vault,) = asked.vaults
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         places: list[tuple[str, list[Any]]] = [
             (
-                "SELECT 1 FROM search_entries WHERE user_id = ANY(%s) AND vector @@ %s::tsquery",
-                [vaults, asked.words.whole],
+                "SELECT 1 FROM search_entries WHERE user_id = %s AND vector @@ %s::tsquery",
+                [vault, asked.words.whole],
             ),
-            ("SELECT 1 FROM search_words WHERE user_id = ANY(%s) AND word LIKE %s", [vaults, f"%{line[:5]}%"]),
+            ("SELECT 1 FROM search_words WHERE user_id = %s AND word LIKE %s", [vault, f"%{line[:5]}%"]),
         ]
         for sql, parameters in places:
             cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + sql, parameters)
