@@ -65,6 +65,7 @@ def test_a_rule_is_made_looked_at_run_and_undone_and_suggestions_are_answered(vi
     page.locator(".toast", has_text="they do not come back").get_by_role("button", name="Undo").click()
     expect(page.locator(".filing-row")).to_have_count(1)
     page.get_by_label("Do not suggest Energy").click()
+    expect(page.locator(".filing-chip")).to_have_count(1)
     page.get_by_label("Do not suggest Old").click()
     expect(page.get_by_text("Nothing is suggested")).to_be_visible()
 
@@ -106,6 +107,7 @@ def test_on_a_phone_a_thumb_files_it_on_the_list_and_on_the_document(visit: Visi
     page.get_by_label("File it as suggested: new power 2.txt").tap()
     toast_says(page, "Filed “new power 2.txt”: Energy, Old.")
     page.get_by_role("link", name="new power 1.txt", exact=True).tap()
+    page.wait_for_url("**/documents/**")
     page.get_by_label("Put Energy on it").tap()
     expect(page.get_by_text("accepted suggestion")).to_be_visible()
     visitor.check_access()
