@@ -35,8 +35,7 @@ PLACES = """
            piece.number, coalesce(substr(page.text, coalesce(piece.start, 0) + 1, %(letters)s), ''), page.number,
            r.state, r.page_count,
            CASE WHEN ts_filter(e.vector, '{b}') @@ %(any)s::tsquery THEN
-               (SELECT string_agg(v.note, ' … ' ORDER BY v.number DESC) FROM versions v
-                WHERE v.document_id = d.id AND v.note <> '') END
+               (SELECT v.note FROM versions v WHERE v.id = d.current_version_id) END
     FROM documents d
     LEFT JOIN search_entries e ON e.document_id = d.id
     LEFT JOIN readings r ON r.version_id = d.current_version_id

@@ -1,6 +1,6 @@
 """Keeping documents findable: their words written down, in the transaction of what changed them.
 
-A document is found by its name at once (trigrams on `documents.name_key`); by its text, notes and
+A document is found by its name at once (trigrams on `documents.name_key`); by its text, its note and
 words from when it was read. Everything is made from rows by one statement over any number of
 documents. A tsvector has limits (16,383 places, 1 MB): a long document keeps its words without
 places, and its pieces keep the places. Rejected: a generated column (the language stands in
@@ -38,11 +38,11 @@ PARAMETERS: dict[str, Any] = {
 INDEX = """
 WITH chosen AS (
     SELECT d.id, d.user_id, d.name, d.name_key, d.current_version_id AS version_id, coalesce(r.title, '') AS title,
-           (SELECT string_agg(v.note, E'\\n' ORDER BY v.number) FROM versions v
-            WHERE v.document_id = d.id AND v.note <> '') AS notes,
+           coalesce(v.note, '') AS note,
            CASE WHEN r.language = ANY(%(stemmed)s) THEN r.language
                 ELSE coalesce((%(same_as)s::jsonb) ->> r.language, '') END AS language
-    FROM documents d LEFT JOIN readings r ON r.version_id = d.current_version_id
+    FROM documents d LEFT JOIN versions v ON v.id = d.current_version_id
+    LEFT JOIN readings r ON r.version_id = d.current_version_id
     WHERE d.id = ANY(%(documents)s::uuid[])
 ), pages_of AS (
     SELECT c.id, p.number, p.text, c.language FROM chosen c JOIN pages p ON p.reading_id = c.version_id
@@ -91,7 +91,7 @@ WITH chosen AS (
         FROM chosen c JOIN pages_of p USING (id)
         UNION ALL
         SELECT c.user_id, unnest(tsvector_to_array(to_tsvector(
-            'vault_simple', search_plain(concat_ws(E'\\n', c.name, c.title, c.notes)))))
+            'vault_simple', search_plain(concat_ws(E'\\n', c.name, c.title, c.note)))))
         FROM chosen c
     ) AS said
     WHERE length(word) BETWEEN 3 AND %(longest_word)s AND word !~ '^[0-9]*$'
@@ -102,7 +102,7 @@ INSERT INTO search_entries (document_id, user_id, version_id, name_key, language
 SELECT c.id, c.user_id, c.version_id, c.name_key, c.language, coalesce(t.is_long, false),
        array_to_tsvector(ARRAY['=' || c.language])
        || setweight(to_tsvector(search_config(c.language), search_plain(c.name)), 'A')
-       || setweight(to_tsvector(search_config(c.language), search_plain(concat_ws(E'\\n', c.title, c.notes))), 'B')
+       || setweight(to_tsvector(search_config(c.language), search_plain(concat_ws(E'\\n', c.title, c.note))), 'B')
        || coalesce(t.vector, ''::tsvector)
 FROM chosen c LEFT JOIN texts t USING (id)
 ON CONFLICT (document_id) DO UPDATE SET user_id = excluded.user_id, version_id = excluded.version_id,
