@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import lists, many, reading, reconcile, search, transfer
+from bench import lists, many, reading, reconcile, search, sharing, trail, transfer
 from bench.report import Row, print_table
 from bench.vault import RunningVault, running_vault
 
-PARTS = ["lists", "transfer", "many", "reading", "search", "reconcile"]
+PARTS = ["lists", "sharing", "transfer", "many", "reading", "search", "trail", "reconcile"]
 IDLE_LIMIT_MB, AFTER_LIMIT_MB, READY_LIMIT = 700, 1_100, 6.0
 
 
@@ -35,6 +35,8 @@ def measured(parts: list[str]) -> Iterator[Row]:
             yield memory_row(vault, "idle", IDLE_LIMIT_MB)
             if "lists" in parts:
                 yield from lists.rows(vault)
+            if "sharing" in parts:
+                yield from sharing.rows(vault)
             if "transfer" in parts:
                 yield from transfer.rows(vault)
             if "many" in parts:
@@ -43,6 +45,8 @@ def measured(parts: list[str]) -> Iterator[Row]:
                 yield from reading.rows(vault)
             if "search" in parts:
                 yield from search.rows(vault)
+            if "trail" in parts:
+                yield from trail.rows(vault)
             time.sleep(5)
             yield memory_row(vault, "after the bench", AFTER_LIMIT_MB)
         if "reconcile" in parts:

@@ -450,9 +450,9 @@ def has_new_shares(actor: Actor) -> bool:
 
 
 def own_ways(actor: Actor, item: Document | Folder) -> QuerySet[Share]:
-    """The shares of this very thing that hold for the actor: his own, and those with his groups."""
+    """The shares of this very thing that hold for the actor: his own, and those with his groups. None of his things."""
     user = actor.active_user
-    if user is None or item.trash_id is not None:
+    if user is None or item.trash_id is not None or item.user_id == user.pk:
         return Share.objects.none()
     of_item = Q(document=item) if isinstance(item, Document) else Q(folder=item)
     return _shares_for(user, Level.VIEW).filter(of_item)

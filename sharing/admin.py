@@ -98,6 +98,18 @@ class AuditEventAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return shown_name(row.target_name)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        self._tell(request)
+        return super().changelist_view(request, extra_context)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if self.has_view_permission(request):
+            self._tell(request)
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    def _tell(self, request: HttpRequest) -> None:
+        """That somebody reads the trail, once in a while."""
         actor: Actor = request.actor  # type: ignore[attr-defined]
         lately = AuditEvent.objects.filter(
             action=Verb.TRAIL_READ, actor_id=actor.user.pk if actor.user else None, at__gt=now() - READING_TOLD_EVERY
@@ -105,7 +117,6 @@ class AuditEventAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if not lately.exists():
             with transaction.atomic():
                 audit.record(Verb.TRAIL_READ, by=actor, target_kind="trail")
-        return super().changelist_view(request, extra_context)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

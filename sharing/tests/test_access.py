@@ -1,11 +1,16 @@
 """Who may see what: the set, the single answer and a naive second implementation agree on generated worlds."""
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
 from django.utils.timezone import now
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from accounts.actions import make_user
@@ -121,8 +126,6 @@ def naive_level(world: World, person: User, item: Document | Folder) -> int:
 )
 @given(data=st.data())
 def test_set_single_answer_and_naive_rules_agree(data: st.DataObject) -> None:
-    from django.db import transaction
-
     with transaction.atomic():
         world = build(data)
         for person in world.people:
@@ -139,6 +142,64 @@ def test_set_single_answer_and_naive_rules_agree(data: st.DataObject) -> None:
                     assert (access.level_on_folder(actor, folder) or 0) == expected
                     assert (folder.pk in seen_folders) == (expected >= level and folder.trash_id is None)
         transaction.set_rollback(True)
+
+
+@pytest.mark.django_db
+@settings(
+    max_examples=6,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # pages are too slow to look for the smallest world
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_pages_agree_with_the_naive_rules(client_for: Callable[[User], Client], data: st.DataObject) -> None:
+    """What is asked for by address, and what lists tell, on the same drawn worlds."""
+    with transaction.atomic():
+        world = build(data)
+        User.objects.update(is_active=True)
+        clients = [client_for(person) for person in world.people]
+        User.objects.filter(pk__in=[person.pk for person in world.people if not person.is_active]).update(
+            is_active=False
+        )
+        for person, client in zip(world.people, clients, strict=True):
+            items: list[Document | Folder] = [*world.documents, *world.folders]
+            for item in items:
+                level = naive_level(world, person, item)
+                is_document, is_there = isinstance(item, Document), item.trash_id is None
+                page = reverse("document" if is_document else "folder", args=[item.pk])
+                sheet = reverse("share_document" if is_document else "share_folder", args=[item.pk])
+                form = reverse("rename_document" if is_document else "rename_folder", args=[item.pk])
+                for address, needed in ((page, Level.VIEW), (form, Level.EDIT), (sheet, Level.MANAGE)):
+                    expected = 404 if not is_there or level == 0 else 403 if level < needed else 200
+                    if not person.is_active:
+                        expected = 302  # to signing in
+                    assert client.get(address).status_code == expected, (address, level)
+            if person.is_active:
+                seen = {d.name for d in world.documents if d.trash_id is None and naive_level(world, person, d)}
+                told = set(re.findall(r"<bdi>(D\d)</bdi>", in_main(client, "recent")))
+                assert told == seen
+                given = {
+                    (row.document or row.folder).name  # type: ignore[union-attr]
+                    for row in world.shares
+                    if naive_holds(world, person, row)
+                }
+                told = set(re.findall(r"<bdi>([DF]\d)</bdi>", in_main(client, "shared_with_me")))
+                assert told == given
+        transaction.set_rollback(True)
+
+
+def in_main(client: Client, page: str) -> str:
+    """A page without the rail beside it, which names the folders at the top of one's own."""
+    return client.get(reverse(page)).content.decode().partition("<main")[2]
+
+
+def naive_holds(world: World, person: User, row: Share) -> bool:
+    """Whether this share is one of those on the person's list of what others have shared."""
+    item = row.document or row.folder
+    assert item is not None
+    is_his = row.recipient_id == person.pk or (row.group_id, person.pk) in world.members
+    is_alive = row.expires_at is None or row.expires_at > now()
+    return is_his and is_alive and item.trash_id is None and item.user_id != person.pk
 
 
 @pytest.fixture

@@ -188,3 +188,34 @@ def test_the_lists_ask_no_more_for_many_than_for_few(
     for number in range(1, 6):
         add(number)
     assert (count(bob, "shared_with_me"), count(alice, "shared_by_me")) == few
+
+
+def test_a_deep_folder_with_many_ways_to_it_asks_no_more_than_its_owner_by_a_few(
+    alice: User, alice_actor: Actor, bob: User, client_for: ClientFor
+) -> None:
+    """Levels, groups and shares beside it: the number of questions stays the same."""
+
+    def count(who: User, address: str) -> int:
+        client = client_for(who)
+        client.get(address)
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(address).status_code == 200
+        return len(asked)
+
+    def deep(path: str, shares: int) -> str:
+        place = folders(path, alice_actor)
+        for number in range(shares):
+            put(f"{number}.txt", place, alice_actor)
+            group = Group.objects.create(name=f"{path[0]} {number}", name_key=f"{path[0]} {number}".lower())
+            Membership.objects.create(group=group, user=bob)
+            share(place, group, Level.VIEW, by=alice_actor)
+            share(folders(f"{path[0]} beside {number}", alice_actor), bob, Level.VIEW, by=alice_actor)
+        top = folders(path.partition("/")[0], alice_actor)
+        share(top, bob, Level.EDIT, by=alice_actor)
+        return reverse("folder", args=[place.pk])
+
+    few = deep("A/B", 2)
+    small = count(bob, few), count(bob, reverse("shared_with_me"))
+    many = deep("C/" + "/".join(f"level {n}" for n in range(11)), 15)
+    assert (count(bob, many), count(bob, reverse("shared_with_me"))) == small
+    assert count(bob, many) <= count(alice, many) + 6
