@@ -146,7 +146,7 @@ def test_set_single_answer_and_naive_rules_agree(data: st.DataObject) -> None:
 
 @pytest.mark.django_db
 @settings(
-    max_examples=6,
+    max_examples=3,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # pages are too slow to look for the smallest world
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
