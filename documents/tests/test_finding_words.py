@@ -6,6 +6,7 @@ from accounts.actors import Actor
 from accounts.models import User
 from documents.actions.topics import make_topic, tag_documents
 from documents.actions.versions import fetch_version, note_version
+from documents.models import Document, Version
 from documents.search import index_document
 from documents.tests.library import found, names, read, write
 from documents.tests.making import put
@@ -88,14 +89,19 @@ def test_names_weigh_more_than_notes_and_notes_more_than_text(alice: User, alice
     assert names("tractor", alice_actor) == ["tractor.pdf", "noted.pdf", "plain.pdf"]
 
 
+def current(document: Document, by: Actor) -> Version:
+    assert document.current_version_id is not None
+    return fetch_version(by, document.pk, document.current_version_id)
+
+
 def test_the_note_of_the_version_one_sees_is_found_and_that_of_an_older_one_by_nobody(alice_actor: Actor) -> None:
     """Older versions and what is said of them are for those who may change the document."""
     letter = write("letter.pdf", "something", by=alice_actor)
-    note_version(fetch_version(alice_actor, letter.pk, letter.current_version_id), "the zebra", by=alice_actor)
+    note_version(current(letter, alice_actor), "the zebra", by=alice_actor)
     assert names("zebra", alice_actor) == ["letter.pdf"]
     store_stream("letter.pdf", iter([b"newer"]), None, size_bound=5, by=alice_actor, replaces=letter)
     letter.refresh_from_db()
-    note_version(fetch_version(alice_actor, letter.pk, letter.current_version_id), "the walrus", by=alice_actor)
+    note_version(current(letter, alice_actor), "the walrus", by=alice_actor)
     assert names("zebra", alice_actor) == []
     assert names("walrus", alice_actor) == ["letter.pdf"]
 
