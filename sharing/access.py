@@ -326,10 +326,7 @@ def open_handovers(actor: Actor) -> QuerySet[Handover]:
 
 def fetch_handover(actor: Actor, handover_id: UUID) -> Handover:
     related = ("document__folder", "folder", "giver", "receiver")
-    found = open_handovers(actor).select_related(*related).filter(pk=handover_id).first()
-    if found is None:
-        raise NotVisible
-    return found
+    return _found(open_handovers(actor).select_related(*related).filter(pk=handover_id))
 
 
 def own_emergency_contacts(actor: Actor) -> QuerySet[EmergencyContact]:
@@ -353,10 +350,7 @@ def chosen_for_emergencies(actor: Actor) -> QuerySet[EmergencyContact]:
 def fetch_emergency_contact(actor: Actor, contact_id: UUID, *, as_chosen: bool = False) -> EmergencyContact:
     """One that the actor has named or, `as_chosen`, of whom he is the chosen one. Raises NotVisible."""
     rows = chosen_for_emergencies(actor) if as_chosen else own_emergency_contacts(actor)
-    found = rows.select_related("user", "person").filter(pk=contact_id).first()
-    if found is None:
-        raise NotVisible
-    return found
+    return _found(rows.select_related("user", "person").filter(pk=contact_id))
 
 
 def has_waiting_files(actor: Actor) -> bool:
@@ -556,18 +550,12 @@ def visible_groups(actor: Actor) -> QuerySet[Group]:
 
 
 def fetch_group(actor: Actor, group_id: UUID) -> Group:
-    group = visible_groups(actor).filter(pk=group_id).first()
-    if group is None:
-        raise NotVisible
-    return group
+    return _found(visible_groups(actor).filter(pk=group_id))
 
 
 def fetch_comment(actor: Actor, document: Document, comment_id: UUID) -> Comment:
     """A comment on a document the actor has fetched. Raises NotVisible."""
-    comment = Comment.objects.select_related("author").filter(document=document, pk=comment_id).first()
-    if comment is None:
-        raise NotVisible
-    return comment
+    return _found(Comment.objects.select_related("author").filter(document=document, pk=comment_id))
 
 
 # --- One thing ---------------------------------------------------------------------------------------------
@@ -673,6 +661,14 @@ def require_replacing(actor: Actor, document: Document) -> Document:
     return document
 
 
+def _found(rows: QuerySet[Row]) -> Row:
+    """The one of these rows, among what the actor may see. Raises NotVisible."""
+    row = rows.first()
+    if row is None:
+        raise NotVisible
+    return row
+
+
 def _require(level: Level | None, at_least: Level) -> None:
     if level is None:
         raise NotVisible(_("There is nothing here that you can see."))
@@ -749,33 +745,21 @@ def fetch_topic(actor: Actor, topic_id: UUID, *, to_change: bool = False) -> Top
 
 
 def fetch_trash_entry(actor: Actor, entry_id: UUID) -> TrashEntry:
-    entry = own_trash(actor).filter(pk=entry_id).first()
-    if entry is None:
-        raise NotVisible
-    return entry
+    return _found(own_trash(actor).filter(pk=entry_id))
 
 
 def fetch_upload(actor: Actor, upload_id: UUID) -> Upload:
     """An upload the actor himself began."""
-    upload = own_uploads(actor).filter(pk=upload_id).first()
-    if upload is None:
-        raise NotVisible
-    return upload
+    return _found(own_uploads(actor).filter(pk=upload_id))
 
 
 def fetch_charged_upload(actor: Actor, upload_id: UUID) -> Upload:
     """An upload into the actor's own vault, which he may stop whoever sends it."""
-    upload = charged_uploads(actor).filter(pk=upload_id).first()
-    if upload is None:
-        raise NotVisible
-    return upload
+    return _found(charged_uploads(actor).filter(pk=upload_id))
 
 
 def fetch_request(actor: Actor, request_id: UUID) -> FileRequest:
-    asked = own_requests(actor).select_related("folder", "user").filter(pk=request_id).first()
-    if asked is None:
-        raise NotVisible
-    return asked
+    return _found(own_requests(actor).select_related("folder", "user").filter(pk=request_id))
 
 
 def fetch_received(actor: Actor, received_id: UUID) -> ReceivedFile:
@@ -788,24 +772,15 @@ def fetch_received(actor: Actor, received_id: UUID) -> ReceivedFile:
 
 
 def fetch_view(actor: Actor, view_id: UUID) -> SavedView:
-    view = own_views(actor).filter(pk=view_id).first()
-    if view is None:
-        raise NotVisible
-    return view
+    return _found(own_views(actor).filter(pk=view_id))
 
 
 def fetch_rule(actor: Actor, rule_id: UUID) -> FilingRule:
-    rule = own_rules(actor).select_related("folder").filter(pk=rule_id).first()
-    if rule is None:
-        raise NotVisible
-    return rule
+    return _found(own_rules(actor).select_related("folder").filter(pk=rule_id))
 
 
 def fetch_run(actor: Actor, run_id: UUID) -> FilingRun:
-    run = own_runs(actor).select_related("rule__folder").filter(pk=run_id).first()
-    if run is None:
-        raise NotVisible
-    return run
+    return _found(own_runs(actor).select_related("rule__folder").filter(pk=run_id))
 
 
 def require_admin(actor: Actor) -> None:

@@ -5,7 +5,7 @@ it is: one that broke off goes on. Each change is a row, so undoing takes back e
 nobody has changed since. Locks are taken in one order: the rule, its run, topics, the vault, documents.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -39,7 +39,6 @@ from documents.models import (
     Topic,
     TopicReason,
 )
-from documents.names import name_key
 from documents.search import own_hits, parse
 from documents.search.grammar import Problem
 from sharing import access, audit
@@ -167,9 +166,14 @@ def _held_run(run: FilingRun, by: Actor) -> FilingRun:
 
 def work_on_run(run_id: UUID, until: datetime) -> bool:
     """Go on with a run until it has ended or the moment has come; answers whether it has ended."""
+    return _go_on(_one_batch, run_id, until)
+
+
+def _go_on(step: Callable[[UUID], bool], run_id: UUID, until: datetime) -> bool:
+    """One step in each transaction; answers whether all are done before the moment comes."""
     while True:
         with transaction.atomic():
-            if not _one_batch(run_id):
+            if not step(run_id):
                 return True
         if now() >= until:
             return False
@@ -313,12 +317,7 @@ def _suggest(rule: FilingRule, run: FilingRun | None, documents: Sequence[Docume
 
 def work_on_undoing(run_id: UUID, until: datetime) -> bool:
     """Take back what is left of a run's changes, until all is done or the moment has come."""
-    while True:
-        with transaction.atomic():
-            if not _undo_some(run_id):
-                return True
-        if now() >= until:
-            return False
+    return _go_on(_undo_some, run_id, until)
 
 
 def _undo_some(run_id: UUID) -> bool:
@@ -379,7 +378,7 @@ def _move_back(run: FilingRun, changes: Sequence[FilingChange], by: Actor) -> se
         folder = live[place] if place is not None else None
         there = Document.objects.live().filter(user=run.user_id, folder=folder)
         taken = set(there.filter(name_key__in=[row.name_key for row in documents]).values_list("name_key", flat=True))
-        free = [row for row in documents if name_key(row.name) not in taken]
+        free = [row for row in documents if row.name_key not in taken]
         if free:
             move_documents(free, folder, by=by, rule=run.rule_name)
             back |= {row.pk for row in free}

@@ -52,7 +52,8 @@ def note_version(version: Version, note: str, *, by: Actor) -> Version:
     document, version = _held(version, by)
     version.note = " ".join(note.replace("\x00", "").split())[:NOTE_LIMIT]
     version.save(update_fields=["note"])
-    index_document(document.pk)
+    if document.current_version_id == version.pk:
+        index_document(document.pk)  # what is said of older ones is not searched
     _tell(Verb.VERSION_NOTED, document, version, by)
     return version
 
@@ -98,8 +99,6 @@ def _remove(document: Document, versions: list[Version], by: Actor) -> None:
     keys = [version.pk for version in versions]
     previews.forget_pictures_of(keys)
     Version.objects.filter(pk__in=keys).delete()
-    if any(version.note for version in versions):
-        index_document(document.pk)
     quota.free(document.user_id, sum(version.size_bytes for version in versions))
     jobs.enqueue("documents.tasks.purge_objects")
 
