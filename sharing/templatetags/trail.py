@@ -31,6 +31,12 @@ def trail_icon(event: AuditEvent) -> str:
     return ICONS.get(event.action.rpartition("_")[2], "activity")
 
 
+@register.filter
+def is_of_self(event: AuditEvent) -> bool:
+    """Whether somebody did it to nobody but themself, so that the name would only be said twice."""
+    return bool(event.actor_id) and event.target_id == str(event.actor_id)
+
+
 @register.simple_tag(takes_context=True)
 def actor_of(context: dict[str, Any], event: AuditEvent) -> str:
     """Who did it, as the reader would say it."""
