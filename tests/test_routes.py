@@ -39,7 +39,6 @@ from documents.models import (
     Upload,
 )
 from documents.uploads import store_stream
-from sharing import access
 from sharing.access import Level
 from sharing.actions import Terms, make_link, write_comment
 from sharing.actions.emergency import name_contact
@@ -47,6 +46,7 @@ from sharing.actions.handing import offer
 from sharing.actions.requests import Terms as RequestTerms
 from sharing.actions.requests import make_request
 from sharing.models import FileRequest, LinkLevel, ReceivedFile, Share, ShareLink
+from sharing.tests.without import replaced
 
 TABLE = Path(__file__).with_name("routes.txt")
 PEOPLE = ("anonymous", "stranger", "reader", "owner", "admin")
@@ -393,16 +393,16 @@ def test_what_is_not_there_and_what_is_not_yours_look_the_same(world: World) -> 
 
 def test_the_checks_have_teeth(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the rules away, every route that names an object lets the stranger through: so they are what stops him."""
-    monkeypatch.setattr(access, "level_on_document", lambda actor, document: Level.OWN)
-    monkeypatch.setattr(access, "level_on_folder", lambda actor, folder: Level.OWN)
-    monkeypatch.setattr(access, "visible_documents", lambda actor, at_least=Level.VIEW: Document.objects.live())
-    monkeypatch.setattr(access, "visible_folders", lambda actor, at_least=Level.VIEW: Folder.objects.live())
-    monkeypatch.setattr(access, "visible_topics", lambda actor: Topic.objects.all())
-    monkeypatch.setattr(access, "own_ways", lambda actor, item: Share.objects.all())
-    monkeypatch.setattr(access, "own_trash", lambda actor: TrashEntry.objects.all())
-    monkeypatch.setattr(access, "charged_uploads", lambda actor: Upload.objects.all())
-    monkeypatch.setattr(access, "own_uploads", lambda actor: Upload.objects.all())
-    monkeypatch.setattr(access, "link_by_token", lambda token_hash: world.link)
+    replaced(monkeypatch, "level_on_document", lambda actor, document: Level.OWN)
+    replaced(monkeypatch, "level_on_folder", lambda actor, folder: Level.OWN)
+    replaced(monkeypatch, "visible_documents", lambda actor, at_least=Level.VIEW: Document.objects.live())
+    replaced(monkeypatch, "visible_folders", lambda actor, at_least=Level.VIEW: Folder.objects.live())
+    replaced(monkeypatch, "visible_topics", lambda actor: Topic.objects.all())
+    replaced(monkeypatch, "own_ways", lambda actor, item: Share.objects.all())
+    replaced(monkeypatch, "own_trash", lambda actor: TrashEntry.objects.all())
+    replaced(monkeypatch, "charged_uploads", lambda actor: Upload.objects.all())
+    replaced(monkeypatch, "own_uploads", lambda actor: Upload.objects.all())
+    replaced(monkeypatch, "link_by_token", lambda token_hash: world.link)
     without_teeth = []
     for route in routes():
         if not re.search(r"<uuid:(folder|document|topic|entry|upload|share)_id>", route):

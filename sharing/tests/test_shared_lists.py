@@ -219,3 +219,15 @@ def test_a_deep_folder_with_many_ways_to_it_asks_no_more_than_its_owner_by_a_few
     many = deep("C/" + "/".join(f"level {n}" for n in range(11)), 15)
     assert (count(bob, many), count(bob, reverse("shared_with_me"))) == small
     assert count(bob, many) <= count(alice, many) + 6
+
+
+def test_who_manages_a_folder_sees_what_he_shared_of_the_papers_in_it(
+    alice_actor: Actor, dora: User, dora_actor: Actor, bob: User
+) -> None:
+    car = folders("Car", alice_actor)
+    paper = put("paper.txt", car, alice_actor)
+    managed = share(car, dora, Level.MANAGE, by=alice_actor)
+    passed_on = share(paper, bob, Level.VIEW, by=dora_actor)
+    assert list(access.shares_made(dora_actor)) == [passed_on]
+    managed.delete()
+    assert not access.shares_made(dora_actor).exists()

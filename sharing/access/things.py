@@ -1,0 +1,121 @@
+"""Documents and folders for doors and verbs: what lies in a place, and one or several by their ids."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from accounts.actors import Actor
+from documents.models import Document, Folder
+from sharing.access.levels import Level, NotAllowed, NotVisible, Row
+from sharing.access.rule import (
+    require_adding,
+    require_document,
+    require_folder,
+    require_replacing,
+    shares_for,
+    visible_documents,
+    visible_folders,
+)
+
+
+def vaults_seen(actor: Actor) -> list[UUID]:
+    """Whose vaults hold something that the actor may see: his own first, then those shared from."""
+    user = actor.active_user
+    if user is None:
+        return []
+    shared = shares_for(user, Level.VIEW).values_list("document__user", "folder__user").distinct()
+    return [user.pk, *sorted({owner for pair in shared for owner in pair if owner is not None} - {user.pk})]
+
+
+def owners_of(rows: Sequence[Document | Folder]) -> set[UUID]:
+    """Whose vaults these things lie in."""
+    return {row.user_id for row in rows}
+
+
+def documents_in(actor: Actor, folder: Folder | None) -> QuerySet[Document]:
+    """The live documents right in a folder the actor has fetched, or at the top of his own vault."""
+    user = actor.active_user
+    if user is None:
+        return visible_documents(actor).filter(folder=folder) if folder is not None else Document.objects.none()
+    owner = user.pk if folder is None else folder.user_id
+    return Document.objects.live().filter(user_id=owner, folder=folder)
+
+
+def folders_in(actor: Actor, folder: Folder | None) -> QuerySet[Folder]:
+    """The live folders right in a folder the actor has fetched, or at the top of his own vault."""
+    user = actor.active_user
+    if user is None:
+        return visible_folders(actor).filter(parent=folder) if folder is not None else Folder.objects.none()
+    owner = user.pk if folder is None else folder.user_id
+    return Folder.objects.live().filter(user_id=owner, parent=folder)
+
+
+def visible_ancestors(actor: Actor, folder: Folder | None) -> list[Folder]:
+    """The folders above (and this one), top first, as far up as the actor may see."""
+    if folder is None:
+        return []
+    above = {f.pk: f for f in visible_folders(actor).filter(pk__in=folder.path)}
+    return [above[key] for key in folder.path if key in above]
+
+
+# --- By id --------------------------------------------------------------------------------------------
+
+
+def fetch_document(actor: Actor, document_id: UUID, at_least: Level = Level.VIEW) -> Document:
+    """A live document by id. Raises NotVisible or NotAllowed."""
+    document = Document.objects.live().select_related("folder").filter(pk=document_id).first()
+    if document is None:
+        raise NotVisible
+    return require_document(actor, document, at_least)
+
+
+def fetch_folder_to_add(actor: Actor, folder_id: UUID) -> Folder:
+    """A live folder by id, for putting files into it. Raises NotVisible or NotAllowed."""
+    folder = Folder.objects.live().filter(pk=folder_id).first()
+    if folder is None:
+        raise NotVisible
+    return require_adding(actor, folder)
+
+
+def fetch_document_to_replace(actor: Actor, document_id: UUID) -> Document:
+    """A live document by id, for giving it a new version. Raises NotVisible or NotAllowed."""
+    document = Document.objects.live().select_related("folder").filter(pk=document_id).first()
+    if document is None:
+        raise NotVisible
+    return require_replacing(actor, document)
+
+
+def fetch_folder(actor: Actor, folder_id: UUID, at_least: Level = Level.VIEW) -> Folder:
+    """A live folder by id. Raises NotVisible or NotAllowed."""
+    folder = Folder.objects.live().filter(pk=folder_id).first()
+    if folder is None:
+        raise NotVisible
+    return require_folder(actor, folder, at_least)
+
+
+def fetch_place(actor: Actor, folder_id: UUID | None, at_least: Level = Level.VIEW) -> Folder | None:
+    """A folder by id, or the top of the actor's own vault for None."""
+    return None if folder_id is None else fetch_folder(actor, folder_id, at_least)
+
+
+def fetch_documents(actor: Actor, ids: Iterable[UUID], at_least: Level = Level.VIEW) -> list[Document]:
+    """All of these documents or none: one that may not be seen refuses the whole."""
+    return _all_of(set(ids), visible_documents(actor, at_least), visible_documents(actor))
+
+
+def fetch_folders(actor: Actor, ids: Iterable[UUID], at_least: Level = Level.VIEW) -> list[Folder]:
+    """All of these folders or none."""
+    return _all_of(set(ids), visible_folders(actor, at_least), visible_folders(actor))
+
+
+def _all_of(ids: set[UUID], allowed: QuerySet[Row], visible: QuerySet[Row]) -> list[Row]:
+    if not ids:
+        return []
+    found = list(allowed.filter(pk__in=ids))
+    if len(found) != len(ids):
+        if visible.filter(pk__in=ids).count() == len(ids):
+            raise NotAllowed(_("You may not do this with everything you have chosen."))
+        raise NotVisible
+    return found
