@@ -14,7 +14,7 @@ from django.utils.timezone import now
 from accounts.actors import Actor
 from accounts.models import Quota, User
 from documents import jobs, uploads
-from documents.actions import copies, filing
+from documents.actions import copies, filing, learning
 from documents.actions.trash import purge_expired
 from documents.actions.versions import thin_versions as thin_old_versions
 from documents.exports import sent_back
@@ -189,14 +189,14 @@ def learn_filing(user_id: str) -> None:
     """Learn what somebody files where, from what he has filed, and suggest it for what waits to be filed."""
     user = User.objects.filter(pk=UUID(user_id), is_active=True).first()
     if user is not None:
-        filing.learn(user)
+        learning.learn(user)
 
 
 @job()
 def learn_all_filing() -> None:
     """The same by night for everybody who files: what was shared or brought meanwhile comes along."""
     for user in User.objects.filter(is_active=True).order_by("pk").iterator():
-        filing.learn(user)
+        learning.learn(user)
 
 
 @job(waits_while_held=True)

@@ -1,4 +1,4 @@
-"""What rules do: a look ahead, runs over what is there with a way back, and new documents as they are read.
+"""What rules do: a look ahead, and runs over what is there with a way back.
 
 A run goes through the person's documents in the order of their ids, some in each transaction, and notes how far
 it is: one that broke off goes on. Each change is a row, so undoing takes back exactly what this run changed and
@@ -7,20 +7,19 @@ nobody has changed since. Locks are taken in one order: the rule, its run, topic
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
-from django.utils.timezone import localdate, now
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
-from accounts.models import User
-from documents import habits
 from documents.actions.documents import move_documents
 from documents.actions.errors import Refused
 from documents.actions.rules import held_rule
+from documents.actions.suggestions import offer
 from documents.actions.topics import tag_documents
 from documents.jobs import enqueue
 from documents.locks import lock_vault
@@ -28,7 +27,6 @@ from documents.models import (
     Document,
     DocumentTopic,
     FilingChange,
-    FilingLook,
     FilingRule,
     FilingRun,
     FilingSuggestion,
@@ -45,8 +43,7 @@ from sharing import access, audit
 from sharing.access import Level
 from sharing.audit import Verb
 
-BATCH, SHOWN, LOOKS_AT_ONCE, MOST_ATTEMPTS, LEARNED_AT_ONCE, MOST_LOOKED_AT = 200, 50, 50, 3, 500, 2_000
-CLAIM_HOLDS = timedelta(minutes=5)
+BATCH, SHOWN = 200, 50
 OPEN = (RunState.WAITING, RunState.RUNNING)
 
 
@@ -191,7 +188,7 @@ def _one_batch(run_id: UUID) -> bool:
         FilingRun.objects.filter(pk=run.pk, state__in=OPEN).update(state=RunState.STOPPED, finished_at=now())
         return False
     rule = run.rule
-    _hold([rule], run.user_id)
+    hold_for([rule], run.user_id)
     found, _problems = own_hits(parse(rule.query), by)
     if run.last_id is not None:
         found = found.filter(pk__gt=run.last_id)
@@ -201,9 +198,9 @@ def _one_batch(run_id: UUID) -> bool:
         FilingRun.objects.filter(pk=run.pk).update(state=state, finished_at=now())
         return False
     if rule.mode == RuleMode.SUGGEST:
-        changed, left = _suggest(rule, run, documents), 0
+        changed, left = suggest(rule, run, documents), 0
     else:
-        changed, left = _apply(rule, run, documents, by)
+        changed, left = apply(rule, run, documents, by)
     FilingRun.objects.filter(pk=run.pk).update(
         state=RunState.RUNNING,
         seen=F("seen") + len(documents),
@@ -214,14 +211,14 @@ def _one_batch(run_id: UUID) -> bool:
     return True
 
 
-def _hold(rules: Sequence[FilingRule], owner_id: UUID) -> None:
+def hold_for(rules: Sequence[FilingRule], owner_id: UUID) -> None:
     """Topics of all of them before the vault, which is held alone where something may move."""
     topics = Topic.objects.filter(pk__in=FilingRule.topics.through.objects.filter(filingrule__in=rules).values("topic"))
     list(topics.order_by("pk").select_for_update())
     lock_vault(owner_id, is_shared=not any(rule.moves for rule in rules))
 
 
-def _apply(rule: FilingRule, run: FilingRun, documents: Sequence[Document], by: Actor) -> tuple[int, int]:
+def apply(rule: FilingRule, run: FilingRun, documents: Sequence[Document], by: Actor) -> tuple[int, int]:
     """Do what the rule says to these; answers how many it changed, and how many it could not move."""
     changed: set[UUID] = set()
     changes: list[FilingChange] = []
@@ -253,50 +250,7 @@ def _apply(rule: FilingRule, run: FilingRun, documents: Sequence[Document], by: 
     return len(changed), len(clashing)
 
 
-# What is deleted for good meanwhile gets no suggestion.
-HOLD = "SELECT id FROM documents WHERE id = ANY(%s::uuid[]) ORDER BY id FOR KEY SHARE"
-SUGGEST = """
-    INSERT INTO filing_suggestions (user_id, document_id, topic_id, folder_id, rule_id, run_id, score, because)
-    SELECT * FROM unnest(%(users)s::uuid[], %(documents)s::uuid[], %(topics)s::uuid[], %(folders)s::uuid[],
-                         %(rules)s::uuid[], %(runs)s::uuid[], %(scores)s::float8[], %(because)s::text[])
-    ON CONFLICT (user_id, document_id, topic_id, folder_id) DO UPDATE
-    SET rule_id = coalesce(excluded.rule_id, filing_suggestions.rule_id), score = excluded.score,
-        because = excluded.because
-    WHERE filing_suggestions.state = 'open'
-    RETURNING id, document_id, xmax = 0
-"""
-
-
-def _offer(rows: list[FilingSuggestion]) -> list[tuple[UUID, UUID, bool]]:
-    """Write suggestions down, or keep those that are open; what was answered stays answered.
-
-    Answers which are open now, for which document, and whether it was not there before.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(HOLD, [[row.document_id for row in rows]])
-        there = {key for (key,) in cursor.fetchall()}
-    rows = [row for row in rows if row.document_id in there]
-    if not rows:
-        return []
-    rows = sorted(rows, key=lambda row: (row.document_id, str(row.topic_id), str(row.folder_id)))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            SUGGEST,
-            {
-                "users": [row.user_id for row in rows],
-                "documents": [row.document_id for row in rows],
-                "topics": [row.topic_id for row in rows],
-                "folders": [row.folder_id for row in rows],
-                "rules": [row.rule_id for row in rows],
-                "runs": [row.run_id for row in rows],
-                "scores": [row.score for row in rows],
-                "because": [row.because for row in rows],
-            },
-        )
-        return list(cursor.fetchall())
-
-
-def _suggest(rule: FilingRule, run: FilingRun | None, documents: Sequence[Document]) -> int:
+def suggest(rule: FilingRule, run: FilingRun | None, documents: Sequence[Document]) -> int:
     """Suggest what the rule says; answers for how many documents there is something to suggest."""
     topics = list(rule.topics.order_by("pk"))
     on = set(DocumentTopic.objects.filter(document__in=documents, topic__in=topics).values_list("document", "topic"))
@@ -309,7 +263,7 @@ def _suggest(rule: FilingRule, run: FilingRun | None, documents: Sequence[Docume
             FilingSuggestion(user_id=rule.user_id, document=document, rule=rule, run=run, topic=topic, folder=folder)
             for topic, folder in new
         ]
-    return len({document for _key, document, is_new in _offer(rows) if is_new})
+    return len({document for _key, document, is_new in offer(rows) if is_new})
 
 
 # --- The way back ---------------------------------------------------------------------------------------
@@ -383,139 +337,6 @@ def _move_back(run: FilingRun, changes: Sequence[FilingChange], by: Actor) -> se
             move_documents(free, folder, by=by, rule=run.rule_name)
             back |= {row.pk for row in free}
     return back
-
-
-# --- New documents --------------------------------------------------------------------------------------
-
-WAIT = """
-    INSERT INTO filing_looks (document_id, user_id)
-    SELECT d.id, d.user_id FROM documents d JOIN readings r ON r.version_id = d.current_version_id
-    WHERE d.id = %(document)s AND d.trash_id IS NULL AND r.state IN ('ready', 'nothing', 'encrypted') AND (
-        EXISTS (SELECT 1 FROM filing_rules r WHERE r.user_id = d.user_id AND r.is_on AND r.mode <> 'hand')
-        OR EXISTS (SELECT 1 FROM filing_habits h WHERE h.user_id = d.user_id))
-    ON CONFLICT (document_id) DO NOTHING
-"""
-CLAIM = """
-    UPDATE filing_looks SET attempts = attempts + 1, claimed_at = clock_timestamp()
-    WHERE document_id IN (
-        SELECT document_id FROM filing_looks
-        WHERE looked_at IS NULL AND attempts < %(most)s AND (claimed_at IS NULL OR claimed_at < %(before)s)
-          AND user_id = (SELECT user_id FROM filing_looks WHERE looked_at IS NULL AND attempts < %(most)s
-                         AND (claimed_at IS NULL OR claimed_at < %(before)s) ORDER BY user_id LIMIT 1)
-        ORDER BY document_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-    )
-    RETURNING document_id, user_id
-"""
-
-
-def let_wait(document_id: UUID) -> None:
-    """A document that has been read passes its owner's rules once in its life; nothing for one that was not.
-
-    In the caller's transaction.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(WAIT, {"document": document_id})
-
-
-def file_waiting(limit: int = LOOKS_AT_ONCE) -> int:
-    """Let some new documents of one person pass his rules; answers how many."""
-    with connection.cursor() as cursor:
-        cursor.execute(CLAIM, {"most": MOST_ATTEMPTS, "before": now() - CLAIM_HOLDS, "limit": limit})
-        claimed = cursor.fetchall()
-    if not claimed:
-        return 0
-    user = User.objects.filter(pk=claimed[0][1], is_active=True).first()
-    with transaction.atomic():
-        ids = [key for key, _owner in claimed]
-        if user is not None:
-            _file(user, ids)
-        FilingLook.objects.filter(pk__in=ids).update(looked_at=now())
-    return len(claimed)
-
-
-def _file(user: User, ids: list[UUID]) -> None:
-    """Rules in their order, each seeing what those before it did; the first that moves a document has moved it."""
-    by = Actor.job(user)
-    active = FilingRule.objects.filter(user=user, is_on=True).exclude(mode=RuleMode.HAND)
-    list(active.order_by("pk").select_for_update())
-    rules = [rule for rule in active.select_related("folder").order_by("position", "name_key") if not rule.is_resting]
-    runs = {rule.pk: _run_of_today(rule) for rule in rules if rule.mode == RuleMode.AUTO}
-    _hold([rule for rule in rules if rule.pk in runs], user.pk)
-    moved: set[UUID] = set()
-    for rule in rules:
-        found, _problems = own_hits(parse(rule.query), by, ids)
-        documents = list(found.order_by("pk"))
-        if not documents:
-            continue
-        if rule.pk not in runs:
-            _suggest(rule, None, documents)
-            continue
-        run = runs[rule.pk]
-        apart = [row for row in documents if row.pk in moved] if rule.moves else []
-        changed, left = _apply(rule, run, [row for row in documents if row not in apart], by)
-        if apart:
-            changed += _apply(_without_moving(rule), run, apart, by)[0]
-        if rule.moves:
-            moved |= {row.pk for row in documents}
-        FilingRun.objects.filter(pk=run.pk).update(
-            total=F("total") + len(documents), seen=F("seen") + len(documents),
-            changed=F("changed") + changed, left=F("left") + left,
-        )  # fmt: skip
-    FilingRun.objects.filter(pk__in=[run.pk for run in runs.values()], changed=0, left=0).delete()
-    offer_learned(by, ids)
-
-
-def _without_moving(rule: FilingRule) -> FilingRule:
-    """The rule for documents that one before it has given their place."""
-    other = FilingRule.objects.get(pk=rule.pk)
-    other.folder, other.moves = None, False
-    return other
-
-
-def _run_of_today(rule: FilingRule) -> FilingRun:
-    """What a rule does by itself on one day is one run. One that was undone is over, and the next day's is another."""
-    today = localdate()
-    run, _is_new = FilingRun.objects.get_or_create(
-        rule=rule,
-        day=today,
-        state=RunState.DONE,
-        defaults={"user_id": rule.user_id, "rule_name": rule.name, "finished_at": now()},
-    )
-    return run
-
-
-def offer_learned(by: Actor, ids: Sequence[UUID]) -> set[UUID]:
-    """Suggest what the person's habits say of these documents; answers which are open. In the caller's transaction."""
-    assert by.user is not None
-    rows = [
-        FilingSuggestion(
-            user=by.user,
-            document_id=guess.document_id,
-            topic_id=guess.topic_id,
-            folder_id=guess.folder_id,
-            score=guess.score,
-            because=", ".join(guess.words)[:255],
-        )
-        for guess in habits.guesses(by, ids)
-    ]
-    return {key for key, _document, _is_new in _offer(rows)}
-
-
-# --- Learning -------------------------------------------------------------------------------------------
-
-
-def learn(user: User) -> int:
-    """Learn anew what a person files where, and look at all that waits to be filed; answers how many habits he has."""
-    by = Actor.job(user)
-    with transaction.atomic():
-        count, still = habits.learn(by), set()
-        waiting = habits.to_be_filed(by, MOST_LOOKED_AT)
-        for start in range(0, len(waiting) if count else 0, LEARNED_AT_ONCE):
-            still |= offer_learned(by, waiting[start : start + LEARNED_AT_ONCE])
-        # What is suggested as before keeps its id: somebody may have the page open.
-        learned = FilingSuggestion.objects.filter(user=user, state=SuggestionState.OPEN, rule=None)
-        learned.exclude(pk__in=still).delete()
-    return count
 
 
 def _tell(verb: Verb, run: FilingRun, by: Actor, details: dict[str, object]) -> None:

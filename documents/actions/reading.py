@@ -20,7 +20,7 @@ from django.utils.timezone import now
 
 from accounts.actors import Actor
 from documents import previews
-from documents.actions import filing
+from documents.actions import arrivals
 from documents.extraction.frames import Ended, Facts, PageRead, PictureMade, TextDone
 from documents.extraction.lane import CannotRead, Lane
 from documents.models import Document, Page, PageSource, Picture, PictureKind, Reading, ReadingState, Version
@@ -324,7 +324,7 @@ def _finish(work: _Work, end: Ended) -> None:
     failpoint(Failpoint.READING_ENDING)
     _tell_search(reading.version)
     if end.state != ReadingState.FAILED:
-        filing.let_wait(reading.version.document_id)
+        arrivals.let_wait(reading.version.document_id)
 
 
 def _row(reading: Reading, page: PageRead) -> Page:
@@ -381,5 +381,5 @@ def _copy_same(reading: Reading) -> bool:
         with connection.cursor() as cursor:
             cursor.execute(COPY_PAGES, {"to": version.pk, "from": twin.pk})
         _tell_search(version)
-        filing.let_wait(version.document_id)
+        arrivals.let_wait(version.document_id)
     return True

@@ -7,7 +7,7 @@ import pytest
 from accounts.actors import Actor
 from accounts.models import User
 from documents import habits, jobs
-from documents.actions import filing
+from documents.actions import learning
 from documents.actions.errors import NameTaken
 from documents.actions.suggestions import accept_suggestions, dismiss_suggestions, suggest_again, suggestions_for
 from documents.actions.topics import delete_topic, make_topic, tag_documents
@@ -111,7 +111,7 @@ def test_accepting_files_dismissing_is_for_good_and_both_are_told(
 ) -> None:
     energy, school = (write(f"new{k}.pdf", letter(k, 50), by=alice_actor) for k in ("Energy", "School"))
     travel = write("newt.pdf", letter("Travel", 50), by=alice_actor)
-    filing.learn(alice)
+    learning.learn(alice)
     [row] = accept_suggestions(energy, by=alice_actor)
     link = DocumentTopic.objects.get(document=energy)
     assert (link.topic, link.reason, row.topic) == (library["Energy"], "suggestion", library["Energy"])
@@ -119,7 +119,7 @@ def test_accepting_files_dismissing_is_for_good_and_both_are_told(
     accept_suggestions(school, by=alice_actor)
     assert place_of(school) == "School"
     [gone] = dismiss_suggestions(travel, by=alice_actor)
-    filing.learn(alice)
+    learning.learn(alice)
     assert suggested(travel, alice_actor) == []
     assert topics_of(travel) == set()
     assert suggest_again(travel, [gone.pk], by=alice_actor) == 1
@@ -129,7 +129,7 @@ def test_accepting_files_dismissing_is_for_good_and_both_are_told(
     assert told[1:] == ["suggestion_dismissed", "suggestion_reopened", "suggestion_dismissed"]
     # Off again by hand: accepted once, it is not suggested a second time either.
     DocumentTopic.objects.filter(document=energy).delete()
-    filing.learn(alice)
+    learning.learn(alice)
     assert suggested(energy, alice_actor) == []
 
 
@@ -137,7 +137,7 @@ def test_what_cannot_be_moved_is_refused_and_nothing_is_half_done(
     alice: User, alice_actor: Actor, library: dict[str, Topic | Folder]
 ) -> None:
     document = write("School 1.pdf", letter("School", 70), by=alice_actor)
-    filing.learn(alice)
+    learning.learn(alice)
     FilingSuggestion.objects.create(user=alice, document=document, topic=library["Energy"])  # type: ignore[misc]
     assert "/School" in suggested(document, alice_actor)
     with pytest.raises(NameTaken):
@@ -149,9 +149,9 @@ def test_what_cannot_be_moved_is_refused_and_nothing_is_half_done(
 def test_a117_suggestions_come_from_ones_own_filing_and_hold_nothing_of_others(
     alice: User, alice_actor: Actor, bob: User, bob_actor: Actor, admin_actor: Actor, library: dict[str, Topic | Folder]
 ) -> None:
-    filing.learn(alice)
+    learning.learn(alice)
     mine = write("bobs.pdf", letter("Energy", 60), by=bob_actor)
-    assert filing.learn(bob) == 0
+    assert learning.learn(bob) == 0
     assert suggested(mine, bob_actor) == []
     assert not FilingSuggestion.objects.filter(user=bob).exists()
 
@@ -164,10 +164,10 @@ def test_a117_suggestions_come_from_ones_own_filing_and_hold_nothing_of_others(
     everybodys = make_topic("Everybody's", "blue", by=admin_actor, is_system=True)
     tag_documents(rows[:5], power, by=bob_actor)
     tag_documents([mine], everybodys, by=bob_actor)
-    assert filing.learn(bob) >= 1
+    assert learning.learn(bob) >= 1
     assert suggested(rows[5], bob_actor) == ["Power"]
     assert "Power" not in suggested(rows[5], alice_actor)
-    filing.learn(alice)
+    learning.learn(alice)
     assert not FilingHabit.objects.filter(user=alice, topic=power).exists()
     # Not shared any more: gone from what is suggested, and from what is learned.
     [open_row] = suggestions_for([rows[5]], by=bob_actor)[rows[5].pk]
@@ -175,7 +175,7 @@ def test_a117_suggestions_come_from_ones_own_filing_and_hold_nothing_of_others(
     assert suggestions_for([rows[5]], by=bob_actor) == {}
     with pytest.raises(NotVisible):
         accept_suggestions(rows[5], [open_row.pk], by=bob_actor)
-    assert filing.learn(bob) <= 1
+    assert learning.learn(bob) <= 1
     assert not FilingHabit.objects.filter(user=bob, topic=power).exists()
     assert not access.own_suggestions(bob_actor).filter(document__user=alice).exists()
 
@@ -200,12 +200,12 @@ def test_too_little_or_too_much_alike_teaches_nothing(alice: User, alice_actor: 
     topic = make_topic("All", "red", by=alice_actor)
     rows = [write(f"{n}.pdf", letter("Energy", n), by=alice_actor) for n in range(6)]
     tag_documents(rows[:2], topic, by=alice_actor)
-    assert filing.learn(alice) == 0, "two are no habit"
+    assert learning.learn(alice) == 0, "two are no habit"
     tag_documents(rows, topic, by=alice_actor)
-    assert filing.learn(alice) == 0, "without any other there is nothing to tell them apart from"
+    assert learning.learn(alice) == 0, "without any other there is nothing to tell them apart from"
     half = make_topic("Half", "red", by=alice_actor)
     same = [write(f"same{n}.pdf", "the very same words again", by=alice_actor) for n in range(8)]
     tag_documents(same[:4], half, by=alice_actor)
     tag_documents(same[4:], topic, by=alice_actor)
-    filing.learn(alice)
+    learning.learn(alice)
     assert not FilingHabit.objects.filter(topic=half).exists(), "what cannot be told apart is not learned"

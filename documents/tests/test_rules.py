@@ -8,7 +8,7 @@ from django.utils.timezone import localdate, now
 from accounts.actors import Actor
 from accounts.models import User
 from documents import jobs
-from documents.actions import filing
+from documents.actions import arrivals, filing
 from documents.actions.documents import move_document
 from documents.actions.errors import NameTaken, Refused
 from documents.actions.rules import Deed, change_rule, copy_rule, delete_rule, make_rule, shift_rule, switch_rule
@@ -66,8 +66,8 @@ def undo_now(run: FilingRun, by: Actor) -> FilingRun:
 def read_and_filed(*documents: Document) -> None:
     """As the reader does when a reading has ended."""
     for document in documents:
-        filing.let_wait(document.pk)
-    while filing.file_waiting():
+        arrivals.let_wait(document.pk)
+    while arrivals.file_waiting():
         pass
 
 
@@ -325,10 +325,10 @@ def test_a_person_who_is_disabled_files_no_more(alice: User, alice_actor: Actor,
     change_rule(rule, "ACME", Deed("invoice acme", [tax], None, RuleMode.AUTO), by=alice_actor)
     document = write("a.pdf", "invoice acme", by=alice_actor)
     run = filing.begin_run(rule, by=alice_actor)
-    filing.let_wait(document.pk)
+    arrivals.let_wait(document.pk)
     User.objects.filter(pk=alice.pk).update(is_active=False)
     assert filing.work_on_run(run.pk, now() + timedelta(minutes=1))
-    assert filing.file_waiting() == 1
+    assert arrivals.file_waiting() == 1
     run.refresh_from_db()
     assert (run.state, topics_of(document)) == ("stopped", set())
 
@@ -338,22 +338,22 @@ def test_what_breaks_off_is_tried_again_and_given_up_in_the_end(
 ) -> None:
     change_rule(rule, "ACME", Deed("invoice acme", [tax], None, RuleMode.AUTO), by=alice_actor)
     document = write("a.pdf", "invoice acme", by=alice_actor)
-    filing.let_wait(document.pk)
+    arrivals.let_wait(document.pk)
 
     def fail(*arguments: object, **options: object) -> None:
         raise ArithmeticError
 
     with monkeypatch.context() as broken:
-        broken.setattr(filing, "_apply", fail)
+        broken.setattr(filing, "apply", fail)
         with pytest.raises(ArithmeticError):
-            filing.file_waiting()
+            arrivals.file_waiting()
     assert (topics_of(document), FilingRun.objects.count()) == (set(), 0)
-    assert filing.file_waiting() == 0, "another may be at it"
+    assert arrivals.file_waiting() == 0, "another may be at it"
     FilingLook.objects.update(claimed_at=now() - timedelta(hours=1))
-    assert filing.file_waiting() == 1
+    assert arrivals.file_waiting() == 1
     assert topics_of(document) == {"Tax"}
-    FilingLook.objects.update(looked_at=None, attempts=filing.MOST_ATTEMPTS, claimed_at=None)
-    assert filing.file_waiting() == 0
+    FilingLook.objects.update(looked_at=None, attempts=arrivals.MOST_ATTEMPTS, claimed_at=None)
+    assert arrivals.file_waiting() == 0
 
 
 def test_a_reading_that_ends_lets_its_document_wait_for_the_rules(
@@ -370,5 +370,5 @@ def test_a_reading_that_ends_lets_its_document_wait_for_the_rules(
         reading = Reading.objects.select_related("version__document").get(pk=document.current_version_id)
         _finish(_Work(reading), Ended(state))
         assert FilingLook.objects.filter(document=document).exists() == is_waiting
-        filing.file_waiting()
+        arrivals.file_waiting()
         assert (topics_of(document) == {"Tax"}) == is_waiting

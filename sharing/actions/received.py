@@ -10,8 +10,8 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from accounts.actors import Actor
+from documents.actions.arrivals import let_wait
 from documents.actions.documents import fit_names, put_in_place
-from documents.actions.filing import let_wait
 from documents.actions.topics import tag_documents
 from documents.actions.trash import purge_held
 from documents.jobs import KEEP_FINISHED

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(240)]
 FILL = """
 from accounts.actors import Actor
 from accounts.models import User
-from documents.actions import filing
+from documents.actions import learning
 from documents.actions.topics import make_topic, tag_documents
 from documents.models import Page, Reading
 from documents.search import index_document
@@ -35,7 +35,7 @@ tag_documents(kept, energy, by=by)
 for n in range(3):
     paper(f"new power {n}.txt", f"the electricity meter and its tariff, kilowatt, {n}")
 paper("invoice ACME.txt", "an invoice of ACME for chairs")
-filing.learn(user)
+learning.learn(user)
 """
 
 

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from documents import previews
-from documents.actions import filing, reading
+from documents.actions import arrivals, reading
 from documents.extraction.lane import CannotRead
 from documents.extraction.tessdata import unpack
 from documents.storage import StoreError
@@ -90,10 +90,10 @@ def _lane(number: int, stopping: threading.Event, is_until_idle: bool) -> None:
                     turn, looks = turn + 1, 1
                     reading.read_version(version_id, lane, stopping.is_set)
                     if turn % FILE_EVERY == 0:
-                        filing.file_waiting()
+                        arrivals.file_waiting()
                     continue
                 # What has been read passes its owner's rules when there is time, in a backlog some at once.
-                if filing.file_waiting():
+                if arrivals.file_waiting():
                     continue
                 looks += 1
             except (StoreError, CannotRead, DatabaseError, InterfaceError) as error:
