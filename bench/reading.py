@@ -22,6 +22,7 @@ from documents.extraction.frames import Ended, PageRead
 from documents.extraction.lane import Lane
 from documents.extraction.limits import Limits
 from documents.extraction.tessdata import unpack
+from documents.management.papers import pdf_file, pdf_stream
 
 PASSWORD = "bench password of some length"
 PDFS, ROUNDS, FOUND_TIMES, SCANNED_PAGES, SCANS = 50, 3, 8, 6, 8
@@ -63,16 +64,8 @@ def text_pdf(seed: int, pages: int, mark: str = "") -> bytes:
             f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents {5 + 2 * page} 0 R "
             "/Resources << /Font << /F 3 0 R >> >> >>".encode()
         )
-        objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(drawn), drawn.encode()))
-    out, places = bytearray(b"%PDF-1.4\n"), []
-    for number, body in enumerate(objects, 1):
-        places.append(len(out))
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    start = len(out)
-    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    out += b"".join(b"%010d 00000 n \n" % place for place in places)
-    out += b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, start)
-    return bytes(out)
+        objects.append(pdf_stream(drawn.encode()))
+    return pdf_file(objects)
 
 
 def page_picture(seed: int) -> Image.Image:

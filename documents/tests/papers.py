@@ -3,6 +3,8 @@
 import io
 import zipfile
 
+from documents.management.papers import pdf_file, pdf_stream
+
 
 def pdf(*pages: str, title: str = "") -> bytes:
     """A PDF with a line of text on each page."""
@@ -19,20 +21,10 @@ def pdf(*pages: str, title: str = "") -> bytes:
             f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {5 + 2 * index} 0 R "
             "/Resources << /Font << /F1 3 0 R >> >> >>".encode()
         )
-        objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content))
+        objects.append(pdf_stream(content))
     if title:
         objects.append(f"<< /Title ({title}) /CreationDate (D:20240131120000Z) >>".encode())
-    out = bytearray(b"%PDF-1.4\n")
-    places = []
-    for number, body in enumerate(objects, 1):
-        places.append(len(out))
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    start = len(out)
-    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    out += b"".join(b"%010d 00000 n \n" % place for place in places)
-    info = b" /Info %d 0 R" % len(objects) if title else b""
-    out += b"trailer\n<< /Size %d /Root 1 0 R%s >>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, info, start)
-    return bytes(out)
+    return pdf_file(objects, info=len(objects) if title else 0)
 
 
 PDF = pdf("Invoice of the harbour master, number 4711", title="Harbour dues")

@@ -1,8 +1,11 @@
-"""What tests of the trail stand on."""
+"""What tests of sharing and of the trail stand on."""
 
 import pytest
 
+from accounts.actors import Actor
+from documents.models import Document, Folder
 from documents.storage import ANCHOR_PREFIX, store
+from documents.tests.making import folders, put
 from sharing.trail import sealing
 
 # PostgreSQL knows one row of transactions for all its databases; those of the tests beside ours need not end first.
@@ -20,3 +23,15 @@ def no_anchors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sealing, "LAST_XACT", asked)
     for name, _text in list(store().anchors()):
         store()._client.delete_object(Bucket=store().bucket, Key=ANCHOR_PREFIX + name)
+
+
+@pytest.fixture
+def paper(alice_actor: Actor) -> Document:
+    return put("paper.txt", folders("Car/Insurance", alice_actor), alice_actor)
+
+
+@pytest.fixture
+def car(paper: Document) -> Folder:
+    assert paper.folder is not None
+    assert paper.folder.parent is not None
+    return paper.folder.parent

@@ -18,7 +18,7 @@ from documents.actions.folders import make_folder, move_folder
 from documents.actions.topics import make_topic
 from documents.actions.trash import purge, trash_document, trash_folder
 from documents.models import Document, Folder
-from documents.tests.making import folders, put
+from documents.tests.making import put
 from sharing import access
 from sharing.access import Level, NotAllowed, NotVisible
 from sharing.actions import make_link, pause_link, revoke_link, share, withdraw_share, write_comment
@@ -110,18 +110,6 @@ def _lets(act: Callable[[], object]) -> bool:
     except (NotVisible, NotAllowed):
         return False
     return True
-
-
-@pytest.fixture
-def paper(alice_actor: Actor) -> Document:
-    return put("paper.txt", folders("Car/Insurance", alice_actor), alice_actor)
-
-
-@pytest.fixture
-def car(paper: Document) -> Folder:
-    assert paper.folder is not None
-    assert paper.folder.parent is not None
-    return paper.folder.parent
 
 
 def test_what_lists_say_is_what_http_says(car: Folder, paper: Document, alice_actor: Actor) -> None:

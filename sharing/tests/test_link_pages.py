@@ -40,18 +40,6 @@ def no_tries(db: None) -> None:
     cache.clear()
 
 
-@pytest.fixture
-def paper(alice_actor: Actor) -> Document:
-    return put("paper.txt", folders("Car/Insurance", alice_actor), alice_actor)
-
-
-@pytest.fixture
-def car(paper: Document) -> Folder:
-    assert paper.folder is not None
-    assert paper.folder.parent is not None
-    return paper.folder.parent
-
-
 def told() -> list[str]:
     return list(AuditEvent.objects.filter(actor_kind="link").order_by("id").values_list("action", flat=True))
 

@@ -15,7 +15,7 @@ from accounts.actions.keys import KeysMissing, check_keys, forget_unreadable
 from accounts.actors import Actor
 from accounts.models import User
 from documents.models import Document, Folder
-from documents.tests.making import folders, put
+from documents.tests.making import put
 from sharing import gate
 from sharing.access import Level, NotAllowed, NotVisible
 from sharing.actions import change_link, make_link, pause_link, revoke_link, share
@@ -27,18 +27,6 @@ from sharing.tests.linking import holder_of, link_to, token_of
 
 ClientFor = Callable[[User], Client]
 DOWNLOAD, VIEW, UPLOAD, EDIT = LinkLevel.DOWNLOAD, LinkLevel.VIEW, LinkLevel.UPLOAD, LinkLevel.EDIT
-
-
-@pytest.fixture
-def paper(alice_actor: Actor) -> Document:
-    return put("paper.txt", folders("Car/Insurance", alice_actor), alice_actor)
-
-
-@pytest.fixture
-def car(paper: Document) -> Folder:
-    assert paper.folder is not None
-    assert paper.folder.parent is not None
-    return paper.folder.parent
 
 
 def test_several_links_to_one_thing_are_told_and_kept_as_hashes(paper: Document, alice_actor: Actor) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -13,7 +12,7 @@ from django.utils.timezone import now
 from accounts.actors import Actor
 from accounts.models import Group, Membership, User
 from documents.models import Document, Folder
-from documents.tests.making import folders, put
+from documents.tests.making import folders
 from sharing import access
 from sharing.access import Level
 from sharing.actions import leave_shared, share
@@ -21,18 +20,6 @@ from sharing.models import Share
 from sharing.reach import mark_audiences, who_reaches
 
 ClientFor = Callable[[User], Client]
-
-
-@pytest.fixture
-def paper(alice_actor: Actor) -> Document:
-    return put("paper.txt", folders("Car/Insurance", alice_actor), alice_actor)
-
-
-@pytest.fixture
-def car(paper: Document) -> Folder:
-    assert paper.folder is not None
-    assert paper.folder.parent is not None
-    return paper.folder.parent
 
 
 def test_a80_every_way_in_stands_on_the_owners_page_and_is_closed_there(

@@ -15,7 +15,7 @@ from accounts.actions import disable_user
 from accounts.actors import Actor
 from accounts.models import Group, Membership, User
 from documents.models import Document, Folder
-from documents.tests.making import folders, put
+from documents.tests.making import put
 from sharing import access
 from sharing.access import Level, NotAllowed
 from sharing.actions import accept_shared, share, withdraw_share
@@ -23,18 +23,6 @@ from sharing.actions.shares import CannotShare
 from sharing.models import AuditEvent, Share, SharingPolicy
 
 ClientFor = Callable[[User], Client]
-
-
-@pytest.fixture
-def paper(alice_actor: Actor) -> Document:
-    return put("paper.txt", folders("Car/Insurance", alice_actor), alice_actor)
-
-
-@pytest.fixture
-def car(paper: Document) -> Folder:
-    assert paper.folder is not None
-    assert paper.folder.parent is not None
-    return paper.folder.parent
 
 
 def sheet(item: Document | Folder) -> str:

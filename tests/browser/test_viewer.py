@@ -13,7 +13,7 @@ import pikepdf
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, Request, expect
 
-from documents.management.papers import mail, pdf, png
+from documents.management.papers import mail, pdf, pdf_file, png
 from tests.browser.conftest import Site, Visitor, Watch, make_person
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
@@ -22,18 +22,6 @@ DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 PRINTED = "() => { window.print = () => { window.papers = document.querySelectorAll('.paper canvas').length } }"
 MARK = "document.title='DOCVAULT-XSS'"
-
-
-def objects(*bodies: bytes) -> bytes:
-    """A PDF of these objects, numbered from 1; the first is the catalogue."""
-    out, offsets = bytearray(b"%PDF-1.7\n"), []
-    for number, body in enumerate(bodies, 1):
-        offsets.append(len(out))
-        out += b"%d 0 obj\n" % number + body + b"\nendobj\n"
-    at = len(out)
-    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(bodies) + 1)
-    out += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    return bytes(out + b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(bodies) + 1, at))
 
 
 def acting(action: bytes) -> bytes:
@@ -45,9 +33,8 @@ def acting(action: bytes) -> bytes:
         note,
         action,
     )
-    return objects(
-        b"<< /Type /Catalog /Pages 2 0 R /OpenAction %s >>" % action, b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>", page
-    )
+    catalog = b"<< /Type /Catalog /Pages 2 0 R /OpenAction %s >>" % action
+    return pdf_file([catalog, b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>", page])
 
 
 def heavy(pages: int, page_bytes: int) -> bytes:
@@ -81,7 +68,7 @@ def heavy(pages: int, page_bytes: int) -> bytes:
             b"<< /Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceGray /BitsPerComponent 8"
             b" /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream" % (side, side, len(pixels), pixels)
         )
-    return objects(*bodies)
+    return pdf_file(bodies)
 
 
 KINDS = {
