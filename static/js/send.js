@@ -1,41 +1,70 @@
-// The page of a file request: sends what is chosen with the tus protocol, goes on where it broke off.
+// The page of a file request: sends what is chosen, a few at a time. Each can be paused; what an earlier visit to the
+// page left half sent is told of, and goes on when the same file is chosen again.
+import { send, settled } from "./sending.js";
+import { size } from "./sizes.js";
+
 const AT_ONCE = 3;
-const RETRY_DELAYS = [0, 500, 1000, 3000, 5000, 10000, 20000, 30000, 60000, 60000, 120000];
 const page = document.querySelector("[data-send]");
 const form = page?.querySelector(".send-form");
 const waiting = [];
 const running = new Set();
+const place = `docuvault-send|${page?.dataset.send}|`;
+const markOf = (file) => place + [file.name, file.size, file.lastModified].join("|");
+const headers = () => ({ "X-Ticket": page.dataset.ticket });
+const begun = new Map(); // by mark: what lies half sent, until its file is chosen again
 
 if (form) {
   const input = form.querySelector("input[type=file]");
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    for (const file of input.files) waiting.push(shown(file));
+    add(input.files);
     input.value = "";
-    next();
   });
   page.addEventListener("dragover", (event) => { if (event.dataTransfer?.types.includes("Files")) event.preventDefault(); });
   page.addEventListener("drop", (event) => {
     if (!event.dataTransfer?.files.length) return;
     event.preventDefault();
-    for (const file of event.dataTransfer.files) waiting.push(shown(file));
-    next();
+    add(event.dataTransfer.files);
   });
   window.addEventListener("beforeunload", (event) => { if (running.size || waiting.length) event.preventDefault(); });
+  tellOfBegun();
 }
 
 function say(words) { page.querySelector("[data-send-said]").textContent = words; }
 
-/** A line of the list for one file. */
-function shown(file) {
+function add(files) {
+  for (const file of files) waiting.push(taskOf(file));
+  next();
+}
+
+/** A line of the list. */
+function line(name) {
   const item = page.querySelector("[data-send-item]").content.firstElementChild.cloneNode(true);
-  const part = (name) => item.querySelector(`[data-${name}]`);
-  part("name").textContent = file.name;
-  part("state").textContent = gettext("Waiting");
+  item.querySelector("[data-name]").textContent = name;
+  for (const button of item.querySelectorAll("button")) button.setAttribute("aria-label", `${button.getAttribute("aria-label")}: ${name}`);
   page.querySelector("[data-send-list]").append(item);
-  const task = { file, item, part, upload: null, sender: form.sender_name.value, email: form.sender_email.value };
-  part("cancel").addEventListener("click", () => cancel(task));
-  part("retry").addEventListener("click", () => { part("retry").hidden = true; item.classList.remove("is-failed"); waiting.push(task); next(); });
+  return item;
+}
+
+/** How a line stands: what it says, and which of its buttons are there. */
+function stand(item, state, words, ...acts) {
+  item.className = `send-item is-${state}`;
+  item.querySelector("[data-state]").textContent = words;
+  for (const act of ["pause", "resume", "retry", "cancel"]) item.querySelector(`[data-${act}]`).hidden = !acts.includes(act);
+}
+
+function taskOf(file) {
+  const mark = markOf(file);
+  begun.get(mark)?.item.remove();
+  begun.delete(mark);
+  const item = line(file.name);
+  const task = { file, mark, item, upload: null, sender: form.sender_name.value, email: form.sender_email.value };
+  const on = (act, does) => item.querySelector(`[data-${act}]`).addEventListener("click", () => does(task));
+  on("pause", pause);
+  on("resume", resume);
+  on("retry", wait);
+  on("cancel", cancel);
+  stand(item, "waiting", gettext("Waiting"), "pause", "cancel");
   return task;
 }
 
@@ -43,79 +72,51 @@ function next() {
   while (running.size < AT_ONCE && waiting.length) begin(waiting.shift());
 }
 
-function size(bytes) {
-  const units = [gettext("bytes"), "KB", "MB", "GB", "TB"];
-  let at = 0;
-  while (bytes >= 1024 && at < units.length - 1) { bytes /= 1024; at += 1; }
-  return `${at ? bytes.toFixed(1) : bytes} ${units[at]}`;
+function progress(item, sent, total) {
+  const bar = item.querySelector("[data-progress]");
+  bar.max = total || 1;
+  bar.value = sent;
 }
 
-async function begin(task) {
+function begin(task) {
   running.add(task);
-  const { file, part } = task;
-  part("state").textContent = gettext("Sending");
-  const upload = new tus.Upload(file, {
+  const { file, item } = task;
+  stand(item, "sending", gettext("Sending"), "pause", "cancel");
+  if (task.upload) { task.upload.start(); return; }
+  task.upload = send(file, {
     endpoint: page.dataset.send,
-    retryDelays: RETRY_DELAYS,
-    chunkSize: Infinity,
-    removeFingerprintOnSuccess: true,
     metadata: { filename: file.name, filetype: file.type, sender: task.sender, email: task.email },
-    fingerprint: async () => ["docuvault-send", page.dataset.send, file.name, file.size, file.lastModified].join("|"),
-    onBeforeRequest: (request) => request.setHeader("X-Ticket", page.dataset.ticket),
-    onShouldRetry: (error) => {
-      const status = error.originalResponse?.getStatus() ?? 0;
-      const isPassing = status === 0 || status === 423 || status >= 500;
-      if (isPassing) part("state").textContent = gettext("Interrupted; it goes on by itself");
-      return isPassing;
-    },
+    mark: task.mark,
+    headers,
+    interrupted: () => { if (running.has(task)) stand(item, "interrupted", gettext("Interrupted; it goes on by itself"), "pause", "cancel"); },
+    failed: (message) => failed(task, message),
+    otherwise: () => gettext("This file was not taken. Load the page again and try once more."),
     onProgress: (sent, total) => {
-      part("progress").max = total || 1;
-      part("progress").value = sent;
-      part("state").textContent = interpolate(gettext("%s of %s"), [size(sent), size(total)]);
+      progress(item, sent, total);
+      if (running.has(task)) stand(item, "sending", interpolate(gettext("%s of %s"), [size(sent), size(total)]), "pause", "cancel");
     },
-    onError: (error) => { failed(task, reason(error)); },
     onSuccess: ({ lastResponse }) => {
-      if (lastResponse?.getHeader("Upload-State") === "finishing") watch(task, upload.url);
+      if (lastResponse?.getHeader("Upload-State") === "finishing") watch(task);
       else arrived(task);
     },
   });
-  task.upload = upload;
-  try {
-    const earlier = await upload.findPreviousUploads();
-    if (earlier.length) upload.resumeFromPreviousUpload(earlier[0]);
-  } catch { /* storage is closed to us: the file simply starts anew */ }
-  upload.start();
 }
 
-function reason(error) {
-  const answer = error.originalResponse;
-  if (!answer || !answer.getStatus()) return gettext("The connection was lost.");
-  try {
-    return JSON.parse(answer.getBody()).message;
-  } catch {
-    return gettext("This file was not taken. Load the page again and try once more.");
-  }
-}
-
-/** A large file is put together by a job; ask until it has ended. */
-async function watch(task, url) {
-  task.part("state").textContent = gettext("All there; being put together");
-  for (let wait = 400; ; wait = Math.min(wait * 1.4, 4000)) {
-    await new Promise((done) => { setTimeout(done, wait); });
-    let state;
-    try { state = await (await fetch(url, { headers: { Accept: "application/json" } })).json(); } catch { continue; }
-    if (state.state === "done") { arrived(task); return; }
-    if (!["finishing", "receiving"].includes(state.state)) { failed(task, state.message); return; }
-  }
+async function watch(task) {
+  stand(task.item, "finishing", gettext("All there; being put together"));
+  const told = await settled(task.upload.url);
+  if (told.state === "done") arrived(task);
+  else failed(task, told.message);
 }
 
 async function arrived(task) {
+  const hadFocus = task.item.contains(document.activeElement);
   running.delete(task);
   task.item.remove();
   say(interpolate(gettext("%s has arrived."), [task.file.name]));
   next();
-  if (running.size || waiting.length) return;
-  await showSent();
+  if (hadFocus) form.querySelector("input[type=file]").focus();
+  if (!running.size && !waiting.length) await showSent();
 }
 
 /** What has arrived, as the vault tells it. */
@@ -133,19 +134,70 @@ async function showSent() {
 
 function failed(task, message) {
   running.delete(task);
-  task.item.classList.add("is-failed");
-  task.part("state").textContent = message;
-  task.part("retry").hidden = false;
+  task.upload = null;
+  stand(task.item, "failed", message, "retry", "cancel");
   say(`${task.file.name}: ${message}`);
   next();
   if (!running.size && !waiting.length) showSent();
 }
 
-async function cancel(task) {
+function leave(task) {
   const at = waiting.indexOf(task);
   if (at >= 0) waiting.splice(at, 1);
-  try { await task.upload?.abort(true); } catch { /* it ends by itself */ }
   running.delete(task);
+}
+
+function wait(task) {
+  stand(task.item, "waiting", gettext("Waiting"), "pause", "cancel");
+  waiting.push(task);
+  next();
+}
+
+function pause(task) {
+  leave(task);
+  task.upload?.abort();
+  stand(task.item, "paused", gettext("Paused"), "resume", "cancel");
+  task.item.querySelector("[data-resume]").focus();
+  next();
+}
+
+function resume(task) {
+  wait(task);
+  task.item.querySelector("[data-pause]").focus();
+}
+
+async function cancel(task) {
+  leave(task);
+  try { await task.upload?.abort(true); } catch { /* it ends by itself */ }
   task.item.remove();
   next();
+}
+
+/** Files of this page whose sending broke off with the page itself: how far each is, and the way to go on. */
+async function tellOfBegun() {
+  const storage = tus.defaultOptions.urlStorage;
+  let earlier = [];
+  try { earlier = await storage.findAllUploads(); } catch { return; /* storage is closed to us */ }
+  for (const row of earlier) {
+    // The library keeps them as "tus::mark::number".
+    const mark = row.urlStorageKey.slice(5, row.urlStorageKey.lastIndexOf("::"));
+    if (!row.uploadUrl || !mark.startsWith(place)) continue;
+    const name = row.metadata?.filename ?? "";
+    let answer;
+    try { answer = await fetch(row.uploadUrl, { method: "HEAD", headers: { ...headers(), "Tus-Resumable": "1.0.0" } }); } catch { return; }
+    const sent = Number(answer.headers.get("Upload-Offset"));
+    if (!answer.ok || !row.size || sent >= row.size) { storage.removeUpload(row.urlStorageKey); continue; }
+    if ([...running, ...waiting].some((task) => task.mark === mark)) continue; // chosen again meanwhile
+    const item = line(name);
+    progress(item, sent, row.size);
+    const words = gettext("%s of %s is here. Choose the file again to go on where it stopped.");
+    stand(item, "paused", interpolate(words, [size(sent), size(row.size)]), "cancel");
+    item.querySelector("[data-cancel]").addEventListener("click", async () => {
+      begun.delete(mark);
+      item.remove();
+      storage.removeUpload(row.urlStorageKey);
+      try { await fetch(row.uploadUrl, { method: "DELETE", headers: { ...headers(), "Tus-Resumable": "1.0.0" } }); } catch { /* it ends by itself */ }
+    });
+    begun.set(mark, { item });
+  }
 }

@@ -1,12 +1,5 @@
 // The tray at the foot: one line for each file, one for all of them.
-
-const size = (bytes) => {
-  const units = [gettext("B"), gettext("KB"), gettext("MB"), gettext("GB")];
-  let at = 0;
-  let value = bytes;
-  while (value >= 1024 && at < units.length - 1) { value /= 1024; at += 1; }
-  return `${value.toLocaleString(document.documentElement.lang, { maximumFractionDigits: at ? 1 : 0 })} ${units[at]}`;
-};
+import { size } from "./sizes.js";
 
 const left = (seconds) => (seconds < 60
   ? interpolate(ngettext("%s second left", "%s seconds left", Math.ceil(seconds)), [Math.ceil(seconds)])

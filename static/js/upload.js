@@ -2,12 +2,11 @@
 import { decideInDialog } from "./dialogs.js";
 import { announce, refreshPage, toast, token } from "./frame.js";
 import { currentFolder } from "./search.js";
+import { send, settled } from "./sending.js";
 import { Tray } from "./tray.js";
 
 const AT_ONCE = 5;
 const IN_ONE_REQUEST = 1024 * 1024;
-// A restart of the vault takes some seconds, a tunnel or a lift minutes: what was sent is kept meanwhile.
-const RETRY_DELAYS = [0, 500, 1000, 3000, 5000, 10000, 20000, 30000, 60000, 60000, 120000];
 const waiting = [];
 const running = new Set();
 let tray = null;
@@ -204,67 +203,34 @@ async function noticeTwins() {
   } catch { /* it is only a hint */ }
 }
 
-async function begin(task) {
+function begin(task) {
   running.add(task);
   const { file, path, folderId, replaces, item } = task;
   item.sending();
-  const upload = new tus.Upload(file, {
+  task.upload = send(file, {
     endpoint: document.body.dataset.uploadsUrl,
-    retryDelays: RETRY_DELAYS,
-    chunkSize: Infinity,
     uploadDataDuringCreation: file.size > 0 && file.size <= IN_ONE_REQUEST,
-    removeFingerprintOnSuccess: true,
     metadata: { filename: file.name, filetype: file.type, folder: folderId ?? "", relativePath: path ?? "", replaces },
-    fingerprint: async () => fingerprint(file, path, folderId, replaces),
-    onBeforeRequest: (request) => request.setHeader("X-CSRFToken", token()),
-    onShouldRetry: (error) => {
-      const status = error.originalResponse?.getStatus() ?? 0;
-      const isPassing = status === 0 || status === 409 || status === 423 || status >= 500;
-      if (isPassing && !task.isPaused) item.interrupted();
-      return isPassing;
-    },
+    mark: fingerprint(file, path, folderId, replaces),
+    headers: () => ({ "X-CSRFToken": token() }),
+    interrupted: () => { if (!task.isPaused) item.interrupted(); },
+    failed: (message) => { item.failed(message); ended(task); },
+    otherwise: (status) => (status === 401 || status === 403
+      ? gettext("You are signed out. Sign in and try again.")
+      : gettext("The vault did not take this file. Try again.")),
     onProgress: (sent, total) => { item.progress(sent, total); tray.total(); },
-    onError: (error) => { item.failed(reason(error)); ended(task); },
     onSuccess: ({ lastResponse }) => {
-      task.url = upload.url;
       if (lastResponse?.getHeader("Upload-State") === "finishing") watch(task);
       else { done(task, lastResponse?.getHeader("Upload-Document")); ended(task); }
     },
   });
-  task.upload = upload;
-  try {
-    const earlier = await upload.findPreviousUploads();
-    if (earlier.length) upload.resumeFromPreviousUpload(earlier[0]);
-  } catch { /* storage is closed to us: the file simply starts anew */ }
-  upload.start();
 }
 
-function reason(error) {
-  const answer = error.originalResponse;
-  if (!answer || !answer.getStatus()) return gettext("The connection was lost.");
-  try {
-    return JSON.parse(answer.getBody()).message;
-  } catch {
-    return answer.getStatus() === 401 || answer.getStatus() === 403
-      ? gettext("You are signed out. Sign in and try again.")
-      : gettext("The vault did not take this file. Try again.");
-  }
-}
-
-/** A large file is put together by a job; ask until it has ended. */
 async function watch(task) {
   task.item.finishing();
-  for (let wait = 400; ; wait = Math.min(wait * 1.4, 4000)) {
-    await new Promise((done) => { setTimeout(done, wait); });
-    let state;
-    try {
-      state = await (await fetch(task.url, { headers: { Accept: "application/json" } })).json();
-    } catch {
-      continue;
-    }
-    if (state.state === "done") { done(task, state.document); break; }
-    if (!["finishing", "receiving"].includes(state.state)) { task.item.failed(state.message); break; }
-  }
+  const told = await settled(task.upload.url);
+  if (told.state === "done") done(task, told.document);
+  else task.item.failed(told.message);
   ended(task);
 }
 
