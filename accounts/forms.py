@@ -261,11 +261,11 @@ class JoinForm(forms.Form):
 UNITS = {"mb": 1024**2, "gb": 1024**3, "tb": 1024**4}
 
 
-class RoomForm(forms.Form):
-    """An amount of space, in the unit people choose; `size_bytes` of the cleaned data is what it comes to."""
-
-    amount = forms.DecimalField(
-        label=_("How much more"),
+def amount_field(label: Any, *, is_needed: bool = True) -> forms.DecimalField:
+    """How many of a unit of bytes, down to a thousandth."""
+    return forms.DecimalField(
+        label=label,
+        required=is_needed,
         min_value=Decimal("0.001"),
         max_value=Decimal(1024**2),
         max_digits=12,
@@ -273,6 +273,12 @@ class RoomForm(forms.Form):
         localize=False,
         widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
     )
+
+
+class RoomForm(forms.Form):
+    """An amount of space, in the unit people choose; `size_bytes` of the cleaned data is what it comes to."""
+
+    amount = amount_field(_("How much more"))
     unit = forms.ChoiceField(label=_("Unit"), choices=[("mb", _("MB")), ("gb", _("GB")), ("tb", _("TB"))], initial="mb")
 
     def clean(self) -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """The trail: what may be written down, in which words, and the one way to write it."""
 
 import json
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
 
 from django.db import connection, models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import Actor
-from documents.models import Version
+from documents.models import Document, Folder, Version
 
 READING_SECONDS = 600
 VALUE_LIMIT = 500
@@ -249,6 +249,21 @@ def record(
         cursor.execute(INSERT, _values(verb, by, target_kind, target_id, target_name, owner, details, result))
 
 
+class About(TypedDict):
+    """What a line is about, and whose vault that concerns."""
+
+    target_kind: str
+    target_id: UUID
+    target_name: str
+    owner: UUID
+
+
+def about(item: Document | Folder, owner: UUID | None = None) -> About:
+    """A document or a folder, as `record` is told of it; of its owner's vault unless it is said otherwise."""
+    kind = "document" if isinstance(item, Document) else "folder"
+    return {"target_kind": kind, "target_id": item.pk, "target_name": item.name, "owner": owner or item.user_id}
+
+
 def record_many(
     verb: Verb,
     rows: list[tuple[str, UUID | str, str, UUID | None, dict[str, Any] | None]],
@@ -321,10 +336,7 @@ def record_reading(verb: Verb, version: Version, *, by: Actor) -> bool:
             record(
                 verb,
                 by=by,
-                target_kind="document",
-                target_id=document.pk,
-                target_name=document.name,
-                owner=document.user_id,
+                **about(document),
                 details={"version": version.number},
             )
             _count_reading(document.pk, receiver, is_download=verb == Verb.DOCUMENT_DOWNLOADED)

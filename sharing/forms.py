@@ -4,9 +4,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django import forms
-from django.utils.timezone import get_current_timezone, localdate
+from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 
+from docuvault.lib.days import end_of
 from sharing.access import Level
 from sharing.actions.links import COUNT_LIMIT, NAME_LIMIT
 from sharing.actions.shares import MESSAGE_LIMIT, TYPED_LIMIT
@@ -31,19 +32,11 @@ LINK_MEANINGS = {
 }
 
 
-def end_of_day(day: date | None) -> datetime | None:
-    """The moment at which this day is over, in the person's zone."""
-    if day is None:
-        return None
-    after = day + timedelta(days=1)
-    return datetime(after.year, after.month, after.day, tzinfo=get_current_timezone())
-
-
 def last_day(day: date | None) -> datetime | None:
     """The end of the last day. Raises ValidationError past what a moment can hold everywhere."""
     if day is not None and day > localdate() + timedelta(days=36_525):
         raise forms.ValidationError(_("That is too far ahead: ten years at most, or leave the day empty."))
-    return end_of_day(day)
+    return end_of(day) if day is not None else None
 
 
 class TermsForm(forms.Form):

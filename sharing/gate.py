@@ -41,6 +41,7 @@ class Kind(StrEnum):
 
     LINK = "link"
     REQUEST = "request"
+    INVITATION = "invitation"
 
 
 # --- Tokens ------------------------------------------------------------------------------------------

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Q, QuerySet
-from django.utils.timezone import localtime
 
 from accounts.actors import Actor
 from accounts.models import Membership, User
 from accounts.secrets import UnreadableSecret
 from documents.models import Document
+from docuvault.lib.days import last_day
 from sharing import access
 from sharing.audit import link_reader
 from sharing.gate import Kind, reveal_token
@@ -68,8 +68,7 @@ class ShownShare:
     @property
     def last_day(self) -> date | None:
         """The last day on which it holds, in the looker's zone."""
-        end = self.share.expires_at
-        return localtime(end - timedelta(seconds=1)).date() if end is not None else None
+        return last_day(self.share.expires_at)
 
     @property
     def level_word(self) -> str:

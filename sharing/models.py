@@ -8,13 +8,13 @@ from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models import Func, Q
 from django.db.models.functions import Cast, Now
-from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Group
 from documents.models import Document, Folder, Version
 from sharing.models_handing import EmergencyContact, EmergencyState, Handover, HandoverState
-from sharing.models_links import LinkLevel, ShareLink, exactly_one
+from sharing.models_items import Ending, OfItem, exactly_one
+from sharing.models_links import LinkLevel, ShareLink
 from sharing.models_requests import FileRequest, ReceivedFile, ReceivedState
 
 __all__ = [
@@ -164,7 +164,7 @@ class SharingPolicy(models.Model):
         return str(_("policy for sharing"))
 
 
-class Share(models.Model):
+class Share(OfItem, Ending, models.Model):
     """A document or a folder with all below it, opened to a person or a group.
 
     `typed` is what the sharer wrote. Without recipient and group it waits for a person whom nobody knows yet,
@@ -231,16 +231,6 @@ class Share(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
-
-    @property
-    def item(self) -> Document | Folder:
-        found = self.document if self.document_id is not None else self.folder
-        assert found is not None
-        return found
-
-    @property
-    def is_over(self) -> bool:
-        return self.expires_at is not None and self.expires_at <= now()
 
 
 class ShareReception(models.Model):

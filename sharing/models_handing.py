@@ -12,10 +12,10 @@ from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
-from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from documents.models import Document, Folder
+from sharing.models_items import Ending, OfItem, exactly_one
 
 
 class HandoverState(models.TextChoices):
@@ -25,7 +25,7 @@ class HandoverState(models.TextChoices):
     WITHDRAWN = "withdrawn", _("Withdrawn")
 
 
-class Handover(models.Model):
+class Handover(OfItem, Ending, models.Model):
     """A document, or a folder with all below it, offered to another person as his own."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
@@ -52,11 +52,7 @@ class Handover(models.Model):
         verbose_name = _("transfer of ownership")
         verbose_name_plural = _("transfers of ownership")
         constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=Q(document__isnull=True, folder__isnull=False)
-                | Q(document__isnull=False, folder__isnull=True),
-                name="ck_handovers_one_item",
-            ),
+            models.CheckConstraint(condition=exactly_one("document", "folder"), name="ck_handovers_one_item"),
             models.CheckConstraint(condition=Q(state__in=HandoverState.values), name="ck_handovers_state"),
             models.UniqueConstraint(
                 fields=["document"], condition=Q(state="offered"), name="uq_handovers_document_offered"
@@ -68,16 +64,6 @@ class Handover(models.Model):
 
     def __str__(self) -> str:
         return f"{self.item} {self.state}"
-
-    @property
-    def item(self) -> Document | Folder:
-        found = self.document if self.document_id is not None else self.folder
-        assert found is not None
-        return found
-
-    @property
-    def is_over(self) -> bool:
-        return self.expires_at <= now()
 
 
 class EmergencyState(models.TextChoices):

@@ -1,7 +1,7 @@
 """Links: ways in for whoever holds a token."""
 
 import uuid
-from datetime import date, timedelta
+from datetime import date
 from typing import ClassVar
 
 from django.conf import settings
@@ -9,16 +9,11 @@ from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
-from django.utils.timezone import localtime, now
 from django.utils.translation import gettext_lazy as _
 
 from documents.models import Document, Folder
-
-
-def exactly_one(first: str, second: str) -> Q:
-    return Q(**{f"{first}__isnull": True, f"{second}__isnull": False}) | Q(
-        **{f"{first}__isnull": False, f"{second}__isnull": True}
-    )
+from docuvault.lib.days import last_day
+from sharing.models_items import Ending, OfItem, exactly_one
 
 
 class LinkLevel(models.IntegerChoices):
@@ -30,7 +25,7 @@ class LinkLevel(models.IntegerChoices):
     EDIT = 30, _("add and replace")
 
 
-class ShareLink(models.Model):
+class ShareLink(OfItem, Ending, models.Model):
     """A way in for whoever holds the token: the table keeps its hash, and the token itself sealed for who manages it.
 
     It gives no more than its maker may give today, and is closed while he may not. The counters are changed by filtered
@@ -83,19 +78,9 @@ class ShareLink(models.Model):
         return self.name or str(self.id)
 
     @property
-    def item(self) -> Document | Folder:
-        found = self.document if self.document_id is not None else self.folder
-        assert found is not None
-        return found
-
-    @property
-    def is_over(self) -> bool:
-        return self.expires_at is not None and self.expires_at <= now()
-
-    @property
     def last_day(self) -> date | None:
         """The last day on which it holds, in the looker's zone."""
-        return localtime(self.expires_at - timedelta(seconds=1)).date() if self.expires_at is not None else None
+        return last_day(self.expires_at)
 
     @property
     def is_used_up(self) -> bool:

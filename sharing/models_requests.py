@@ -13,10 +13,10 @@ from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
-from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from documents.models import Document, Folder, Upload
+from sharing.models_items import Ending
 
 
 class FileKind(models.TextChoices):
@@ -30,7 +30,7 @@ class FileKind(models.TextChoices):
     ARCHIVE = "archive", _("Archives such as ZIP")
 
 
-class FileRequest(models.Model):
+class FileRequest(Ending, models.Model):
     """One address for files from outside, into one folder; the table keeps the hash of its token,
     and the token sealed for its owner, who may copy the address again.
 
@@ -85,10 +85,6 @@ class FileRequest(models.Model):
             and self.folder.user_id == self.user_id
             and self.user.is_active
         )
-
-    @property
-    def is_over(self) -> bool:
-        return self.expires_at is not None and self.expires_at <= now()
 
     @property
     def is_closed(self) -> bool:

@@ -1,32 +1,19 @@
 """The forms of file requests: what is asked for, its limits, and where what has come is filed. Explicit fields only."""
 
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.utils.timezone import localdate, localtime
 from django.utils.translation import gettext_lazy as _
 
+from accounts.forms import amount_field
+from docuvault.lib import days
 from sharing.actions.requests import MESSAGE_LIMIT, MOST_FILES, TITLE_LIMIT, Terms
-from sharing.forms import end_of_day
+from sharing.forms import last_day
 from sharing.models_requests import FileKind, FileRequest
 
 MEGABYTE = 1024 * 1024
-
-
-def _megabytes(label: Any, help_text: Any) -> forms.DecimalField:
-    return forms.DecimalField(
-        label=label,
-        help_text=help_text,
-        required=False,
-        min_value=Decimal("0.001"),
-        max_value=Decimal(1024**2),
-        max_digits=12,
-        decimal_places=3,
-        localize=False,
-        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
-    )
 
 
 class RequestForm(forms.Form):
@@ -45,8 +32,8 @@ class RequestForm(forms.Form):
         label=_("Last day"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
     max_files = forms.IntegerField(label=_("Files at most"), required=False, min_value=1, max_value=MOST_FILES)
-    max_file = _megabytes(_("MB for one file"), "")
-    max_total = _megabytes(_("MB in all"), "")
+    max_file = amount_field(_("MB for one file"), is_needed=False)
+    max_total = amount_field(_("MB in all"), is_needed=False)
     kinds = forms.MultipleChoiceField(
         label=_("Only these kinds of file"),
         choices=FileKind.choices,
@@ -65,10 +52,7 @@ class RequestForm(forms.Form):
     is_notified = forms.BooleanField(label=_("Tell me by mail when files have come"), required=False, initial=True)
 
     def clean_until(self) -> datetime | None:
-        day: date | None = self.cleaned_data["until"]
-        if day is not None and day > localdate() + timedelta(days=36_525):
-            raise forms.ValidationError(_("That is too far ahead: ten years at most, or leave the day empty."))
-        return end_of_day(day)
+        return last_day(self.cleaned_data["until"])
 
     def terms(self, before: FileRequest | None = None) -> Terms:
         wanted = self.cleaned_data
@@ -91,11 +75,10 @@ class RequestForm(forms.Form):
     @classmethod
     def initial_of(cls, asked: FileRequest) -> dict[str, Any]:
         """The fields as they stand."""
-        end = asked.expires_at
         return {
             "title": asked.title,
             "message": asked.message,
-            "until": localtime(end - timedelta(seconds=1)).date() if end is not None else None,
+            "until": days.last_day(asked.expires_at),
             "max_files": asked.max_files,
             "max_file": _in_megabytes(asked.max_file_bytes),
             "max_total": _in_megabytes(asked.max_total_bytes),

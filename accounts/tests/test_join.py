@@ -116,3 +116,12 @@ def test_a_form_without_its_token_is_refused(admin_actor: Actor) -> None:
     _invitation, link = invite("eve@vault.test", by=admin_actor)
     assert join(Client(enforce_csrf_checks=True), link).status_code == 403
     assert not User.objects.filter(handle="eve").exists()
+
+
+def test_a69_addresses_of_invitations_are_not_guessed(admin_actor: Actor) -> None:
+    _invitation, link = invite("eve@vault.test", by=admin_actor)
+    guesser = Client(REMOTE_ADDR="203.0.113.5")
+    assert [guesser.get(f"/join/{number:043}/").status_code for number in range(40)] == [404] * 30 + [429] * 10
+    late = guesser.get(path_of(link))
+    assert (late.status_code, late.headers["Retry-After"]) == (429, "60")
+    assert Client(REMOTE_ADDR="203.0.113.6").get(path_of(link)).status_code == 200, "others come in"

@@ -16,6 +16,10 @@ from accounts.actions import InvitationUnusable, NameTaken, accept_invitation, f
 from accounts.forms import JoinForm
 from accounts.middleware import PersonRequest
 from accounts.secrets import is_too_long
+from docuvault.lib.addresses import client_address
+from sharing import gate
+from sharing.gate import Kind
+from sharing.views.gate import may_ask, too_many
 
 
 @login_not_required
@@ -23,18 +27,21 @@ from accounts.secrets import is_too_long
 @never_cache
 @sensitive_post_parameters("password")
 def join(request: PersonRequest, token: str) -> HttpResponse:
-    """Unknown, used, withdrawn and expired links look the same."""
+    """Unknown, used, withdrawn and expired links look the same; who asks for many of them is asked to wait."""
     if request.actor.user is not None:
         return render(request, "accounts/join_signed_in.html", {"person": request.actor.user})
-    too_many: HttpResponse | None = ratelimit.consume_or_429(request, action="signup")
-    if too_many is not None:
-        return too_many
+    if not may_ask(request, Kind.INVITATION):
+        return too_many(request)
+    refused: HttpResponse | None = ratelimit.consume_or_429(request, action="signup")
+    if refused is not None:
+        return refused
     try:
         invitation = find_invitation(token)
         form = JoinForm(request.POST or None, asks_email=not invitation.email)
         if request.method == "POST" and form.is_valid() and (answer := _accept(request, token, form)):
             return answer
     except InvitationUnusable:
+        gate.count_miss(Kind.INVITATION, client_address(request))
         return render(request, "accounts/join_unusable.html", status=404)
     return render(
         request,

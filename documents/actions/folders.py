@@ -176,9 +176,6 @@ def _tell(verb: Verb, folder: Folder, by: Actor, details: dict[str, object]) -> 
     audit.record(
         verb,
         by=by,
-        target_kind="folder",
-        target_id=folder.pk,
-        target_name=folder.name,
-        owner=folder.user_id,
+        **audit.about(folder),
         details=details,
     )

@@ -118,10 +118,7 @@ def _tell(verb: Verb, document: Document, version: Version, by: Actor) -> None:
     audit.record(
         verb,
         by=by,
-        target_kind="document",
-        target_id=document.pk,
-        target_name=document.name,
-        owner=document.user_id,
+        **audit.about(document),
         details={"version": version.number, "size_bytes": version.size_bytes, "sha256": version.sha256},
     )
 

@@ -149,9 +149,6 @@ def _tell(item: Document | Folder, by: Actor, details: dict[str, object]) -> Non
     audit.record(
         Verb.VAULT_REPAIRED,
         by=by,
-        target_kind="document" if isinstance(item, Document) else "folder",
-        target_id=item.pk,
-        target_name=item.name,
-        owner=item.user_id,
+        **audit.about(item),
         details=details,
     )

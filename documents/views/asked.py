@@ -9,8 +9,9 @@ from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext as _
 
 from accounts.middleware import PersonRequest
+from documents.actions.versions import fetch_version
 from documents.listing import DEFAULT_SIZE, PAGE_SIZES, SORTS
-from documents.models import Document, Folder
+from documents.models import Document, Folder, Version
 from sharing import access
 from sharing.access import Level
 
@@ -39,6 +40,19 @@ def chosen(request: PersonRequest, at_least: Level) -> tuple[list[Document], lis
     documents = access.fetch_documents(request.actor, uuids(request.POST.getlist("document")), at_least)
     folders = access.fetch_folders(request.actor, uuids(request.POST.getlist("folder")), at_least)
     return documents, folders
+
+
+def version_asked(request: PersonRequest, document: Document) -> Version | None:
+    """The current version, if there is any; with `?version=` an older one, for those who may edit.
+
+    Raises NotVisible or NotAllowed.
+    """
+    wanted = uuid_or_none(request.GET.get("version"))
+    if wanted is not None and wanted != document.current_version_id:
+        return fetch_version(request.actor, document.pk, wanted)
+    if document.current_version is not None:
+        document.current_version.document = document
+    return document.current_version
 
 
 def sort_of(parameters: QueryDict, default: str = "name") -> str:

@@ -19,10 +19,9 @@ from documents.actions.errors import ChangedMeanwhile, Refused
 from documents.actions.suggestions import suggestions_for
 from documents.actions.topics import tag_documents, untag_documents
 from documents.actions.trash import trash_document as throw_away
-from documents.actions.versions import fetch_version
 from documents.forms import NameForm
 from documents.models import Document, DocumentTopic, PictureKind, Reading, Star
-from documents.views.asked import uuid_or_none, uuids
+from documents.views.asked import uuid_or_none, uuids, version_asked
 from documents.views.files import places_to_pick
 from documents.views.viewer import steps_of, viewer_of
 from docuvault.lib.htmx import back_to, done, is_fragment, show
@@ -42,11 +41,9 @@ SHARE_RELATED = ("document", "folder", "recipient", "group", "shared_by")
 def document(request: PersonRequest, document_id: UUID) -> HttpResponse:
     """What it is, where it is filed and why, who can see it, what happened to it."""
     item = access.fetch_document(request.actor, document_id)
-    asked = uuid_or_none(request.GET.get("version"))
-    version = fetch_version(request.actor, document_id, asked) if asked else item.current_version
+    version = version_asked(request, item)
     is_pane = bool(request.GET.get("pane")) and is_fragment(request)
     if version is not None and not is_pane:
-        version.document = item
         audit.record_reading(audit.Verb.DOCUMENT_VIEWED, version, by=request.actor)
     level = access.level_on_document(request.actor, item) or Level.VIEW
     context: dict[str, object] = {

@@ -9,12 +9,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.middleware import PersonRequest
-from documents.actions.versions import fetch_version
 from documents.downloads import ContentFlawed, send_searchable, stream_document
 from documents.extraction.lane import CannotRead
 from documents.models import Document, Version
 from documents.previews import NotMade, PictureBusy
-from documents.views.asked import uuid_or_none
+from documents.views.asked import version_asked
 from docuvault.lib.htmx import done
 from sharing import access, audit
 
@@ -32,11 +31,9 @@ def download_document(request: PersonRequest, document_id: UUID) -> HttpResponse
 def download_searchable(request: PersonRequest, document_id: UUID) -> HttpResponseBase:
     """A scan as a PDF with its words in it, beside the original; of an older version with `?version=`."""
     document = access.fetch_document(request.actor, document_id)
-    asked = uuid_or_none(request.GET.get("version"))
-    version = fetch_version(request.actor, document_id, asked) if asked else document.current_version
+    version = version_asked(request, document)
     if version is None:
         raise access.NotVisible
-    version.document = document
     here = reverse("document", args=[document_id])
     try:
         return send_searchable(version, by=request.actor)

@@ -9,13 +9,12 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from accounts.middleware import PersonRequest
-from documents.actions.versions import fetch_version
 from documents.extraction.lane import CannotRead
 from documents.models import Version
 from documents.previews import NotMade, PictureBusy, enclosed_files
 from documents.storage import StoreUnavailable
 from documents.uploads import MAILS, Kept, keep_enclosures, name_of, place_for
-from documents.views.asked import uuid_or_none
+from documents.views.asked import version_asked
 from docuvault.lib.htmx import done, show
 from sharing import access
 
@@ -26,11 +25,9 @@ NUMBERS_LIMIT = 200
 def keep_attachments(request: PersonRequest, document_id: UUID) -> HttpResponse:
     """Choose what is to be kept; all of it is chosen to begin with. Of an older version with `?version=`."""
     item = access.fetch_document(request.actor, document_id)
-    asked = uuid_or_none(request.GET.get("version"))
-    version = fetch_version(request.actor, document_id, asked) if asked else item.current_version
+    version = version_asked(request, item)
     if version is None or version.content_type not in MAILS:
         raise access.NotVisible
-    version.document = item
     here = reverse("document", args=[document_id])
     place = place_for(item, by=request.actor)
     error, status = "", 200

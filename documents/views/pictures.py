@@ -15,13 +15,12 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.middleware import PersonRequest
 from documents import previews
 from documents.actions import reading as acts
-from documents.actions.versions import fetch_version
 from documents.extraction.frames import unpack_words
 from documents.extraction.lane import CannotRead
 from documents.listing import mark_for
 from documents.models import Document, Page, Picture, PictureKind, Reading, Version
 from documents.storage import ObjectMissing
-from documents.views.asked import uuid_or_none, uuids
+from documents.views.asked import uuids, version_asked
 from docuvault.lib.htmx import done, is_fragment, show
 from sharing import access
 from sharing.access import Level
@@ -34,12 +33,10 @@ READINGS_TOLD = 50
 def _asked_for(request: PersonRequest, document_id: UUID) -> tuple[Document, Version]:
     """The document and the version: the current one, or with `?version=` an older one, for those who may edit."""
     document = access.fetch_document(request.actor, document_id)
-    wanted = uuid_or_none(request.GET.get("version"))
-    if wanted is not None and wanted != document.current_version_id:
-        return document, fetch_version(request.actor, document_id, wanted)
-    if document.current_version is None:
+    version = version_asked(request, document)
+    if version is None:
         raise access.NotVisible
-    return document, document.current_version
+    return document, version
 
 
 def _size_must_be(request: PersonRequest, kind: str) -> None:

@@ -30,7 +30,7 @@ from documents.viewing.marks import marked, terms_of
 from documents.viewing.parts import Line, indented, lines_of, part_of
 from documents.viewing.tables import Row, table_of
 from documents.viewing.ways import LETTER_LIMIT, LETTERS, MARKDOWN_LIMIT, TEXT_LIMIT, Way, Why, drawn_way, way_of
-from documents.views.asked import uuid_or_none
+from documents.views.asked import version_asked
 from documents.views.downloads import bytes_or_why_not
 from docuvault.lib.htmx import is_fragment, show
 from sharing import access, audit
@@ -87,11 +87,9 @@ def copy_progress(request: PersonRequest, document_id: UUID) -> HttpResponseBase
 def document_enclosure(request: PersonRequest, document_id: UUID, number: int) -> HttpResponseBase:
     """One attachment of an e-mail, or of an older version of it."""
     item = access.fetch_document(request.actor, document_id)
-    asked = uuid_or_none(request.GET.get("version"))
-    version = fetch_version(request.actor, document_id, asked) if asked else item.current_version
+    version = version_asked(request, item)
     if version is None or version.content_type not in LETTERS:
         raise access.NotVisible
-    version.document = item
     try:
         found = enclosure_of(read_beginning(version, LETTER_LIMIT), number)
     except ContentFlawed:

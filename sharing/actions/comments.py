@@ -76,8 +76,5 @@ def _tell(verb: Verb, document: Document, by: Actor) -> None:
     audit.record(
         verb,
         by=by,
-        target_kind="document",
-        target_id=document.pk,
-        target_name=document.name,
-        owner=document.user_id,
+        **audit.about(document),
     )

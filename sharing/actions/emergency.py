@@ -22,7 +22,8 @@ from documents.locks import lock_vault
 from documents.models import Folder
 from sharing import access, audit
 from sharing.access import Level
-from sharing.actions.shares import TYPED_LIMIT, find_person, last_moment, typed_key
+from sharing.actions.ends import last_moment
+from sharing.actions.shares import TYPED_LIMIT, find_person, typed_key
 from sharing.audit import Verb
 from sharing.models import Share
 from sharing.models_handing import EmergencyContact, EmergencyState

@@ -298,9 +298,6 @@ def _tell(verb: Verb, handover: Handover, by: Actor, owner: UUID, details: dict[
     audit.record(
         verb,
         by=by,
-        target_kind="document" if isinstance(item, Document) else "folder",
-        target_id=item.pk,
-        target_name=item.name,
-        owner=owner,
+        **audit.about(item, owner),
         details=details,
     )

@@ -22,7 +22,8 @@ from documents.locks import lock_vault
 from documents.models import Document, Folder, Version
 from sharing import access, audit, gate
 from sharing.access import NotVisible
-from sharing.actions.shares import LONGEST, MESSAGE_LIMIT, CannotShare, held_item, last_moment
+from sharing.actions.ends import last_moment, must_fit, within_own
+from sharing.actions.shares import MESSAGE_LIMIT, CannotShare, held_item
 from sharing.audit import Verb
 from sharing.gate import Kind, Strength
 from sharing.models import LinkLevel, ShareLink, SharingPolicy
@@ -182,10 +183,7 @@ def refuse_password(link: ShareLink, *, by: Actor) -> None:
     audit.record_apart(
         Verb.LINK_PASSWORD_FAILED,
         by=by,
-        target_kind=_kind(item),
-        target_id=item.pk,
-        target_name=item.name,
-        owner=item.user_id,
+        **audit.about(item),
         details={"to": link.name},
     )
 
@@ -204,10 +202,6 @@ def _take(link: ShareLink, has_left: Q, **counted: Any) -> None:
 
 def _of(item: Document | Folder) -> dict[str, Any]:
     return {"document": item} if isinstance(item, Document) else {"folder": item}
-
-
-def _kind(item: Document | Folder) -> str:
-    return "document" if isinstance(item, Document) else "folder"
 
 
 def _held_link(link: ShareLink, by: Actor) -> ShareLink:
@@ -272,25 +266,15 @@ def _count(wanted: int | None, already: int) -> int | None:
 
 def _fitting(until: datetime | None, item: Document | Folder, allowed: SharingPolicy, by: Actor) -> datetime | None:
     """The end, if it lies ahead and within the policy; never after the maker's own. Raises CannotShare."""
-    if until is not None:
-        if until <= now():
-            raise CannotShare(_("The last day must lie ahead."))
-        if until > now() + LONGEST:
-            raise CannotShare(_("That is too far ahead: ten years at most, or leave the day empty."))
     longest, shortest = allowed.link_max_days, allowed.link_min_days
-    if longest is not None and (until is None or until > last_moment(longest)):
-        raise CannotShare(
-            _("A link lasts for %(days)d days at most here. Choose an earlier last day.") % {"days": longest}
-        )
+    too_long = _("A link lasts for %(days)d days at most here. Choose an earlier last day.")
+    must_fit(until, longest, CannotShare, too_long)
     # The last day counts in full, so the end of the last of so many days is in time whatever the hour is now.
     if shortest is not None and until is not None and until < last_moment(shortest) - timedelta(hours=1):
         raise CannotShare(
             _("A link lasts for %(days)d days at least here. Choose a later last day.") % {"days": shortest}
         )
-    own_end = access.manages_until(by, item)
-    if own_end is not None and (until is None or until > own_end):
-        return own_end
-    return until
+    return within_own(until, item, by)
 
 
 def _tell(verb: Verb, link: ShareLink, by: Actor, **more: Any) -> None:
@@ -303,9 +287,6 @@ def _tell(verb: Verb, link: ShareLink, by: Actor, **more: Any) -> None:
     audit.record(
         verb,
         by=by,
-        target_kind=_kind(item),
-        target_id=item.pk,
-        target_name=item.name,
-        owner=item.user_id,
+        **audit.about(item),
         details={"to": link.name} if verb == Verb.LINK_OPENED else {**terms, **more},
     )

@@ -4,6 +4,7 @@ Nothing here touches the file: it is its owner's.
 """
 
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
@@ -114,12 +115,5 @@ def _note(shares: list[Share], by: Actor, **moments: object) -> int:
     return ShareReception.objects.filter(share__in=shares, user=by.user, **unset).update(**moments)
 
 
-def _tell(verb: Verb, item: Document | Folder, by: Actor, owner: object) -> None:
-    audit.record(
-        verb,
-        by=by,
-        target_kind="document" if isinstance(item, Document) else "folder",
-        target_id=item.pk,
-        target_name=item.name,
-        owner=owner,  # type: ignore[arg-type]
-    )
+def _tell(verb: Verb, item: Document | Folder, by: Actor, owner: UUID | None) -> None:
+    audit.record(verb, by=by, **audit.about(item, owner))

@@ -16,7 +16,7 @@ from documents.models import Folder
 from documents.uploads.requested import MOST_FILES
 from sharing import access, audit, gate
 from sharing.access import Level
-from sharing.actions.shares import LONGEST, last_moment
+from sharing.actions.ends import must_fit
 from sharing.audit import Verb
 from sharing.gate import Kind
 from sharing.models_requests import FileKind, FileRequest
@@ -169,15 +169,8 @@ def _fitting(asked: FileRequest, until: datetime | None, *, is_new: bool) -> dat
     """The end, if it lies ahead and within the policy; one that stays as it was is not asked about."""
     if not is_new and until == asked.expires_at:
         return until
-    longest = policy().max_days
-    if until is not None and until <= now():
-        raise CannotAsk(_("The last day must lie ahead."))
-    if until is not None and until > now() + LONGEST:
-        raise CannotAsk(_("That is too far ahead: ten years at most, or leave the day empty."))
-    if longest is not None and (until is None or until > last_moment(longest)):
-        raise CannotAsk(
-            _("Things can be shared for %(days)d days at most. Choose an earlier last day.") % {"days": longest}
-        )
+    too_long = _("Things can be shared for %(days)d days at most. Choose an earlier last day.")
+    must_fit(until, policy().max_days, CannotAsk, too_long)
     return until
 
 

@@ -4,13 +4,13 @@ What is typed is answered alike whether the person is here or not: the share is 
 typed until it is accepted, and one for nobody waits (sharing/policy.py may let people find one another).
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
-from django.utils.timezone import localtime, now
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
@@ -21,11 +21,11 @@ from documents.locks import lock_vault
 from documents.models import Document, Folder
 from sharing import access, audit
 from sharing.access import Level, NotAllowed
+from sharing.actions.ends import must_fit, within_own
 from sharing.audit import Verb
 from sharing.models import Share, SharingPolicy
 from sharing.policy import may_invite, policy
 
-LONGEST = timedelta(days=3653)
 MESSAGE_LIMIT = 1000
 TYPED_LIMIT = 254
 
@@ -222,26 +222,9 @@ def _level(item: Document | Folder, by: Actor) -> Level:
 
 def _fitting(until: datetime | None, item: Document | Folder, by: Actor) -> datetime | None:
     """The end, if it lies ahead and within the policy; never after the giver's own. Raises CannotShare."""
-    if until is not None:
-        if until <= now():
-            raise CannotShare(_("The last day must lie ahead."))
-        if until > now() + LONGEST:
-            raise CannotShare(_("That is too far ahead: ten years at most, or leave the day empty."))
-    longest = policy().max_days
-    if longest is not None and (until is None or until > last_moment(longest)):
-        raise CannotShare(
-            _("Things can be shared for %(days)d days at most. Choose an earlier last day.") % {"days": longest}
-        )
-    own_end = access.manages_until(by, item)
-    if own_end is not None and (until is None or until > own_end):
-        return own_end
-    return until
-
-
-def last_moment(days: int) -> datetime:
-    """The end of the last of so many days, in the person's zone: a share lasts through its last day."""
-    day = localtime(now() + timedelta(days=days)).date() + timedelta(days=1)
-    return datetime(day.year, day.month, day.day, tzinfo=localtime().tzinfo)
+    too_long = _("Things can be shared for %(days)d days at most. Choose an earlier last day.")
+    must_fit(until, policy().max_days, CannotShare, too_long)
+    return within_own(until, item, by)
 
 
 def _tell(verb: Verb, share: Share, by: Actor) -> None:
@@ -249,10 +232,7 @@ def _tell(verb: Verb, share: Share, by: Actor) -> None:
     audit.record(
         verb,
         by=by,
-        target_kind="document" if isinstance(item, Document) else "folder",
-        target_id=item.pk,
-        target_name=item.name,
-        owner=item.user_id,
+        **audit.about(item),
         details={
             "to": receiver_in_words(share),
             "level": Level(share.level).name.lower(),

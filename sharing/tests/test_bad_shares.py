@@ -15,10 +15,10 @@ from accounts.models import User
 from documents.actions.folders import make_folder
 from documents.models import Document
 from documents.tests.making import put
+from docuvault.lib.days import end_of
 from sharing.access import Level, NotAllowed
 from sharing.actions import change_share, share
 from sharing.actions.shares import CannotShare
-from sharing.forms import end_of_day
 from sharing.models import AuditEvent, Share
 
 ClientFor = Callable[[User], Client]
@@ -102,7 +102,7 @@ CHANGES = [
 def test_a_last_day_counts_in_full_when_the_clock_is_changed(zone: str, day: date) -> None:
     """The end is the first moment that is no longer that day, in the person's zone."""
     with timezone.override(ZoneInfo(zone)):
-        end = end_of_day(day)
+        end = end_of(day)
     assert end is not None
     moment = end.astimezone(UTC)
     assert (moment - timedelta(seconds=1)).astimezone(ZoneInfo(zone)).date() == day
