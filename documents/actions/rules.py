@@ -1,7 +1,9 @@
 """Rules of filing: making, changing, copying, ordering and deleting them. Each person's own."""
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max
@@ -36,11 +38,16 @@ class Deed:
     topics: Sequence[Topic] = ()
     folder: Folder | None = None
     mode: str = RuleMode.HAND
+    # It would move, but its folder is gone: it does nothing until it has another.
+    is_resting: bool = False
 
 
 @transaction.atomic
-def make_rule(name: str, deed: Deed, *, by: Actor) -> FilingRule:
-    """A rule, after those that are there. Raises InvalidName, NameTaken, Refused, NotVisible."""
+def make_rule(name: str, deed: Deed, *, by: Actor, key: UUID | None = None, is_on: bool = True) -> FilingRule:
+    """A rule, after those that are there; `key` is the id it is to have.
+
+    Raises InvalidName, NameTaken, Refused, NotVisible.
+    """
     if by.active_user is None:
         raise access.NotVisible
     name, query = clean_name(name), _checked(deed, by)
@@ -48,13 +55,15 @@ def make_rule(name: str, deed: Deed, *, by: Actor) -> FilingRule:
     if rules.count() >= RULES_LIMIT:
         raise Refused(_("You can have %(limit)d rules. Delete one first.") % {"limit": RULES_LIMIT})
     rule = FilingRule(
+        pk=key or uuid.uuid4(),
         user=by.active_user,
         name=name,
         name_key=name_key(name),
         query=query,
         folder=deed.folder,
-        moves=deed.folder is not None,
+        moves=deed.folder is not None or deed.is_resting,
         mode=deed.mode,
+        is_on=is_on,
         position=(rules.aggregate(last=Max("position"))["last"] or 0) + 1,
     )
     _save(rule, is_new=True)
@@ -146,7 +155,7 @@ def _checked(deed: Deed, by: Actor) -> str:
         raise Refused(_("Say which documents are meant: words, or a filter such as type:pdf."))
     if len(query.line) > LONGEST:
         raise Refused(_("This is too long for a rule."))
-    if not deed.topics and deed.folder is None:
+    if not deed.topics and deed.folder is None and not deed.is_resting:
         raise Refused(_("Choose at least one topic or a folder: a rule has to do something."))
     if len(deed.topics) > TOPICS_LIMIT:
         raise Refused(_("A rule can put %(limit)d topics at most.") % {"limit": TOPICS_LIMIT})

@@ -1,5 +1,8 @@
 """Saved views: a search kept under a name, in the rail of the person who keeps it."""
 
+import uuid
+from uuid import UUID
+
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
@@ -17,8 +20,11 @@ LONGEST = 2000
 
 
 @transaction.atomic
-def save_view(name: str, line: str, sort: str, *, by: Actor) -> SavedView:
-    """Keep a search. Raises InvalidName, NameTaken, Refused (nothing asked for, or too many kept)."""
+def save_view(name: str, line: str, sort: str, *, by: Actor, key: UUID | None = None) -> SavedView:
+    """Keep a search; `key` is the id it is to have.
+
+    Raises InvalidName, NameTaken, Refused (nothing asked for, or too many kept).
+    """
     if by.active_user is None:
         raise access.NotVisible
     name, query = clean_name(name), parse(line)
@@ -29,6 +35,7 @@ def save_view(name: str, line: str, sort: str, *, by: Actor) -> SavedView:
     if access.own_views(by).count() >= VIEWS_LIMIT:
         raise Refused(_("You can keep %(limit)d searches. Delete one first.") % {"limit": VIEWS_LIMIT})
     view = SavedView(
+        pk=key or uuid.uuid4(),
         user=by.active_user,
         name=name,
         name_key=name_key(name),

@@ -4,9 +4,12 @@ import csv
 import io
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 FORMAT = 1
+# Of the list of rules and searches, which came later and may be missing.
+FILING_FORMAT = 1
 MARK = "docuvault-export.json"
 GUIDE = "READ-ME.txt"
 INDEX = "index.csv"
@@ -14,7 +17,7 @@ SUMS = "SHA256SUMS"
 MISSING = "not-exported.csv"
 ROOT_FILES = (MARK, GUIDE, INDEX, SUMS, MISSING)
 FILES, TRASH, RECORDS = "files", "trash", "records"
-FOLDERS, TOPICS = "folders.jsonl", "topics.json"
+FOLDERS, TOPICS, FILING = "folders.jsonl", "topics.json", "filing.json"
 
 INDEX_COLUMNS = (
     "person", "place", "name", "file", "record", "size_bytes", "sha256", "type", "version", "versions",
@@ -38,6 +41,7 @@ This folder (or ZIP) is an export of a DocuVault: everything that people kept th
                         versions; the bytes of older versions lie beside it
   <person>/topics.json, <person>/folders.jsonl
                         the topics, and the folders (one JSON object on each line), the empty ones too
+  <person>/filing.json  the rules of filing and the searches that are kept
   index.csv             one row for each document, for a spreadsheet. A cell that would be taken for a formula
                         begins with an apostrophe
   SHA256SUMS            checksums of all files: `sha256sum -c SHA256SUMS`
@@ -46,6 +50,10 @@ This folder (or ZIP) is an export of a DocuVault: everything that people kept th
 
 Take it into a DocuVault again with `manage.py import`. Dates are ISO 8601, all text is UTF-8, sizes are bytes.
 """
+
+
+def moment(value: datetime | None) -> str | None:
+    return value.astimezone(UTC).isoformat() if value is not None else None
 
 
 def to_json(value: Any) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from django.utils.translation import gettext as _
 
 from documents.exports.known import LINE
-from documents.exports.layout import FOLDERS, MARK, SUMS, TOPICS
+from documents.exports.layout import FILING, FOLDERS, MARK, SUMS, TOPICS
 from documents.exports.marks import LARGEST, Mark, MarkedPerson, NotAnExport, read_mark
 from documents.exports.sources import Source, Unreadable, chunks_of
 
@@ -22,7 +22,7 @@ def opened_export(source: Source) -> tuple[Mark, dict[str, str]]:
     mark = read_mark(data)
     if not mark.is_finished:
         raise NotAnExport(_("This export was never finished. Run `manage.py export` into it again first."))
-    wanted = {MARK, *(f"{part.directory}/{name}" for part in mark.people for name in (FOLDERS, TOPICS))}
+    wanted = {MARK, *(f"{part.directory}/{name}" for part in mark.people for name in (FOLDERS, TOPICS, FILING))}
     digests = {path: digest for digest, path in sums_of(source) if path in wanted}
     if digests.get(MARK) != hashlib.sha256(data).hexdigest():
         raise NotAnExport(_("%(file)s is damaged.") % {"file": MARK})

@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +17,20 @@ from django.db.models import Prefetch, Q, QuerySet, Sum
 from django.utils.timezone import now
 
 from accounts.models import User
-from documents.exports.layout import FILES, FOLDERS, FORMAT, RECORDS, ROOT_FILES, TOPICS, TRASH, to_json, to_line
+from documents.exports.filing import filing_of
+from documents.exports.layout import (
+    FILES,
+    FILING,
+    FOLDERS,
+    FORMAT,
+    RECORDS,
+    ROOT_FILES,
+    TOPICS,
+    TRASH,
+    moment,
+    to_json,
+    to_line,
+)
 from documents.exports.paths import place_in, safe_name
 from documents.identity import identity
 from documents.models import Document, DocumentTopic, EntryKind, Folder, Star, Topic, TrashEntry, Version
@@ -162,10 +174,6 @@ class Plan:
         )
 
 
-def moment(value: datetime | None) -> str | None:
-    return value.astimezone(UTC).isoformat() if value is not None else None
-
-
 @contextmanager
 def _one_moment() -> Iterator[None]:
     """All that is read inside is of one moment. In a transaction that has begun, of its own."""
@@ -227,6 +235,8 @@ class _Part:
             self.plan.note("directory", self.trash)
             self._name_entries()
         self._note_folders()
+        self.plan.note("text", f"{self.person.directory}/{FILING}")
+        self.plan.note("line", filing_of(self.person.user_id))
         documents = Document.objects.filter(user_id=self.person.user_id, current_version__isnull=False)
         self._note_documents(documents.live().order_by("folder_id", "name_key", "pk"))
         if has_trash:
@@ -304,7 +314,7 @@ class _Part:
             Prefetch(
                 "document_topics",
                 DocumentTopic.objects.filter(Q(topic__user=None) | Q(topic__user_id=self.person.user_id))
-                .select_related("topic")
+                .select_related("topic", "rule")
                 .order_by("topic__name_key", "topic_id"),
             ),
             Prefetch("stars", Star.objects.filter(user_id=self.person.user_id)),
@@ -378,6 +388,7 @@ class _Part:
                     "colour": link.topic.colour,
                     "is_everybodys": link.topic.is_system,
                     "reason": link.reason,
+                    "rule": str(link.rule_id) if link.rule and link.rule.user_id == self.person.user_id else None,
                     "added_at": moment(link.created_at),
                 }
                 for link in row.document_topics.all()

@@ -11,8 +11,9 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from documents.actions.versions import NOTE_LIMIT
+from documents.exports.layout import FILING_FORMAT
 from documents.exports.paths import UnsafePath, checked_path
-from documents.models import EntryKind, TopicColour, TopicReason
+from documents.models import EntryKind, RuleMode, TopicColour, TopicReason
 
 LARGEST = 4 * 1024 * 1024
 LARGEST_LIST = 256 * 1024 * 1024
@@ -35,6 +36,7 @@ class TopicTold:
     colour: str
     is_everybodys: bool
     reason: str = TopicReason.HAND
+    rule: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,35 @@ class DocumentTold:
         return "/".join((*self.place, self.name))
 
 
+@dataclass(frozen=True)
+class RuleTold:
+    """A rule of filing. `moves` without a folder: it rested, since its folder was gone."""
+
+    key: UUID
+    name: str
+    query: str
+    topics: list[TopicTold]
+    folder: UUID | None
+    moves: bool
+    mode: str
+
+
+@dataclass(frozen=True)
+class ViewTold:
+    """A search that was kept."""
+
+    key: UUID
+    name: str
+    query: str
+    sort: str
+
+
+@dataclass(frozen=True)
+class FilingTold:
+    rules: list[RuleTold]
+    views: list[ViewTold]
+
+
 def read_document(data: bytes) -> DocumentTold:
     """Raises BadRecord."""
     found = _object(data)
@@ -126,6 +157,31 @@ def read_folder(line: bytes) -> FolderTold:
 def read_topics(data: bytes) -> list[TopicTold]:
     """Raises BadRecord."""
     return [_topic(row) for row in _list({"topics": _json(data)}, "topics")]
+
+
+def read_filing(data: bytes) -> FilingTold:
+    """Raises BadRecord, also for a list of a later format."""
+    found = _object(data)
+    number = _count(found, "format")
+    if not 1 <= number <= FILING_FORMAT:
+        raise BadRecord(_("it is of a later version, format %(number)d") % {"number": number})
+    rules = [
+        RuleTold(
+            key=_key(row, "id"),
+            name=_text(row, "name"),
+            query=_text(row, "query"),
+            topics=[_topic(topic) for topic in _list(row, "topics")],
+            folder=_key_or_none(row, "folder"),
+            moves=row.get("moves") is True,
+            mode=row["mode"] if row.get("mode") in RuleMode.values else RuleMode.HAND,
+        )
+        for row in _list(found, "rules")
+    ]
+    views = [
+        ViewTold(_key(row, "id"), _text(row, "name"), _text(row, "query"), _text(row, "sort"))
+        for row in _list(found, "views")
+    ]
+    return FilingTold(rules, views)
 
 
 def _json(data: bytes) -> Any:
@@ -207,6 +263,7 @@ def _topic(row: dict[str, Any]) -> TopicTold:
         colour if colour in TopicColour.values else TopicColour.SLATE,
         row.get("is_everybodys") is True,
         reason if reason in TopicReason.values else TopicReason.HAND,
+        _key_or_none(row, "rule"),
     )
 
 

@@ -226,8 +226,8 @@ def _added(before: dict[str, Any], report: ImportReport) -> dict[str, Any]:
     earlier = int(before.get("added", 0))
     told["added"] += earlier
     told["known"] = max(0, report.known - earlier)
-    told["folders"] += int(before.get("folders", 0))
-    told["added_bytes"] += int(before.get("added_bytes", 0))
+    for name in ("folders", "added_bytes", "rules", "views"):
+        told[name] += int(before.get(name, 0))
     told["shown_added"] = before.get("shown_added") or report.shown_added
     told["refused"] = report.refused[:REFUSED_KEPT]
     if earlier:

@@ -22,7 +22,8 @@ from accounts.quota import QuotaExceeded
 from documents.actions.errors import NameTaken, Refused
 from documents.actions.folders import ensure_folder_path, find_folder_path, make_folder
 from documents.actions.topics import make_topic
-from documents.exports.layout import FOLDERS, RECORDS, SUMS, TOPICS
+from documents.exports.filing import FilingTaking
+from documents.exports.layout import FILING, FOLDERS, RECORDS, SUMS, TOPICS
 from documents.exports.marks import Mark, MarkedPerson
 from documents.exports.opening import opened_export, part_of, sums_of
 from documents.exports.records import (
@@ -35,12 +36,13 @@ from documents.exports.records import (
     TrashTold,
     VersionTold,
     read_document,
+    read_filing,
     read_folder,
     read_topics,
 )
 from documents.exports.sources import Source, Unreadable, chunks_of
 from documents.identity import identity
-from documents.models import Document, EntryKind, Folder, Topic, Upload
+from documents.models import Document, EntryKind, FilingRule, Folder, Topic, Upload
 from documents.names import InvalidName, clean_name, name_key
 from documents.uploads import UploadRefused
 from documents.uploads.brought import (
@@ -75,6 +77,8 @@ class ImportReport:
     added_bytes: int = 0
     known: int = 0
     folders: int = 0
+    rules: int = 0
+    views: int = 0
     total: int = 0
     shown_added: list[tuple[str, str]] = field(default_factory=list)
     shown_known: list[tuple[str, str]] = field(default_factory=list)
@@ -178,6 +182,7 @@ class _Run:
         self.told: dict[UUID, FolderTold] = {}
         self.made: dict[UUID, Folder] = {}
         self.topics: dict[tuple[str, bool], Topic] = {}
+        self.filing = FilingTaking(by, self._keys_here, self._topic, self._folder_of_rule, self.refuse)
         self.done = 0
         self.wanted = 0
 
@@ -193,6 +198,7 @@ class _Run:
         self._read_folders(digests)
         if not self.is_dry_run:
             self._bring_folders_in_the_trash()
+        self._take_filing(digests)
         prefix = f"{self.part.directory}/{RECORDS}/"
         for digest, path in sums_of(self.source):
             if path.startswith(prefix) and path.endswith(".json") and path.count("/") == 3:
@@ -271,6 +277,28 @@ class _Run:
                 continue
             if told.parent is None or told.parent in self.told:  # above stands before below, so there is no ring
                 self.told[told.key] = told
+
+    def _take_filing(self, digests: dict[str, str]) -> None:
+        """Rules and kept searches; an export of before they came along has none."""
+        path = f"{self.part.directory}/{FILING}"
+        data = self._list(FILING, digests) if path in digests else None
+        if data is None:
+            return
+        try:
+            told = read_filing(data)
+        except BadRecord as error:
+            self.refuse(path, error.message)
+            return
+        if not self.is_dry_run:
+            self.filing.take(told)
+            self.report.rules, self.report.views = self.filing.rule_count, self.filing.view_count
+
+    def _folder_of_rule(self, key: UUID) -> Folder | None:
+        """None where it lies in the trash and cannot come: then the rule rests."""
+        try:
+            return self._folder(key) if key in self.told else None
+        except Refused:
+            return None
 
     def _place(self) -> Folder | None:
         return ensure_folder_path(self.into, None, by=self.by)
@@ -453,10 +481,11 @@ class _Run:
     def _file(
         self, upload: Upload, told: DocumentTold, folder: Folder | None, stored: list[BroughtVersion]
     ) -> Document:
-        topics = []
+        topics: dict[UUID, tuple[Topic, str, FilingRule | None]] = {}
         for topic in told.topics:
-            if (found := self._topic(topic, told.shown)) is not None and (found, topic.reason) not in topics:
-                topics.append((found, topic.reason))
+            if (found := self._topic(topic, told.shown)) is not None:
+                rule = self.filing.rules.get(topic.rule) if topic.rule else None
+                topics.setdefault(found.pk, (found, topic.reason, rule))
         thrown = self._thrown(told.trash) if told.trash else None
         if thrown is not None and thrown.kind is EntryKind.FOLDER and folder is not None and folder.trash_id is None:
             thrown = None  # its folder was restored since: it lies there, as the others do
@@ -468,7 +497,7 @@ class _Run:
             created_at=told.created_at,
             updated_at=told.updated_at,
             is_starred=told.is_starred,
-            topics=topics,
+            topics=list(topics.values()),
             thrown=thrown,
         )
         return file_brought(upload, brought, by=self.by)

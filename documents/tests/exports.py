@@ -9,6 +9,8 @@ from accounts.actors import Actor
 from accounts.models import Quota, User
 from documents.actions.documents import star_document
 from documents.actions.folders import make_folder
+from documents.actions.rules import Deed, make_rule
+from documents.actions.saved_views import save_view
 from documents.actions.topics import make_topic, tag_documents
 from documents.actions.trash import trash_document, trash_folder
 from documents.actions.versions import delete_version, note_version, promote_version
@@ -18,7 +20,17 @@ from documents.exports.sources import source_at
 from documents.exports.taking_in import ImportReport, take_in
 from documents.exports.to_folder import ExportReport, export_to_folder
 from documents.exports.to_zip import zip_export
-from documents.models import Document, Folder, Topic, Upload
+from documents.models import (
+    Document,
+    DocumentTopic,
+    FilingRule,
+    Folder,
+    RuleMode,
+    SavedView,
+    Topic,
+    TopicReason,
+    Upload,
+)
 from documents.names import InvalidName, clean_name
 from documents.tests.making import folders, put
 from documents.uploads import store_stream
@@ -65,6 +77,11 @@ def fill(by: Actor, admin: Actor, more_names: list[str]) -> None:
     make_topic("Nobody carries it", "pink", by=by)
     tag_documents([policy, Document.objects.get(name="empty")], tax, by=by)
     tag_documents([policy], everybodys, by=by)
+    bills = folders("Car/Bills", by)
+    acme = make_rule("ACME", Deed("invoice ACME type:pdf", [tax, everybodys], bills, RuleMode.AUTO), by=by)
+    make_rule("Only a topic", Deed('"in a row" -draft', [tax], None, RuleMode.SUGGEST), by=by)
+    DocumentTopic.objects.filter(document=policy, topic=tax).update(reason=TopicReason.RULE, rule=acme)
+    save_view("Taxes", "topic:Tax after:2020", "name", by=by)
     # What is in the trash: by itself, with its folder, twice of one name, and in a folder that went later.
     for data in (b"one", b"two"):
         trash_document(put("old.txt", car, by, data), by=by)
@@ -95,7 +112,12 @@ def kept_by(user: User) -> dict[str, Any]:
                     (v.number, v.note, v.sha256, v.size_bytes, v.content_type, str(v.created_at), v.created_by == user)
                     for v in document.versions.order_by("number")
                 ),
-                tuple(sorted((on.topic.name, on.topic.colour, on.reason) for on in document.document_topics.all())),
+                tuple(
+                    sorted(
+                        (on.topic.name, on.topic.colour, on.reason, on.rule.name if on.rule else "")
+                        for on in document.document_topics.all()
+                    )
+                ),
                 document.stars.filter(user=user).exists(),
                 (document.trash.kind, document.trash.name, tuple(document.trash.place)) if document.trash else None,
             )
@@ -105,6 +127,14 @@ def kept_by(user: User) -> dict[str, Any]:
             (e.kind, e.name, tuple(e.place), e.folder_count, e.document_count, e.size_bytes) for e in user.trash.all()
         ),
         "topics": sorted(Topic.objects.filter(user=user).values_list("name", "colour")),
+        "rules": [
+            (
+                rule.name, rule.query, rule.mode, rule.moves, path(rule.folder_id),
+                sorted(topic.name for topic in rule.topics.all()),
+            )
+            for rule in FilingRule.objects.filter(user=user).order_by("position")
+        ],
+        "views": sorted(SavedView.objects.filter(user=user).values_list("name", "query", "sort")),
         "used": Quota.objects.filter(user=user).values_list("used_bytes", "reserved_bytes").get(),
     }  # fmt: skip
 

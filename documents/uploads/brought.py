@@ -25,6 +25,7 @@ from documents.models import (
     Document,
     DocumentTopic,
     EntryKind,
+    FilingRule,
     Folder,
     PendingDeletion,
     Star,
@@ -85,7 +86,8 @@ class Brought:
     created_at: datetime
     updated_at: datetime
     is_starred: bool = False
-    topics: list[tuple[Topic, str]] = field(default_factory=list)
+    # Each with why it is there, and by which rule.
+    topics: list[tuple[Topic, str, FilingRule | None]] = field(default_factory=list)
     thrown: Thrown | None = None
 
 
@@ -212,9 +214,9 @@ def _date(document: Document, brought: Brought, by: Actor) -> None:
 
 
 def _label(document: Document, brought: Brought, by: Actor) -> None:
-    for topic, reason in brought.topics:
+    for topic, reason, rule in brought.topics:
         topic = access.fetch_topic(by, topic.pk)
-        DocumentTopic.objects.create(document=document, topic=topic, added_by=by.user, reason=reason)
+        DocumentTopic.objects.create(document=document, topic=topic, added_by=by.user, reason=reason, rule=rule)
         _tell(audit.Verb.DOCUMENT_TAGGED, document, by, {"topic": topic.name})
     if brought.is_starred:
         Star.objects.create(user_id=document.user_id, document=document)

@@ -98,6 +98,9 @@ class Command(BaseCommand):
                     "refused": report.refused_count,
                 }
             )
+            if report.rules or report.views:
+                told = _("Rules of filing that came in: %(rules)d, switched off. Saved views: %(views)d.")
+                self.stdout.write(told % {"rules": report.rules, "views": report.views})
             self.list(_("would come in") if is_dry_run else _("came in"), report.shown_added, report.added)
             self.list(_("there already"), report.shown_known, report.known)
             self.list(_("refused"), report.refused, report.refused_count)
