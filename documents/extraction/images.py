@@ -15,6 +15,13 @@ from documents.extraction.telling import Teller
 
 # All that Pillow may try, however else it was built.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "HEIF")
+# A pixel in colour takes four bytes, one in grey or black and white a single one, and a photo can be decoded small at
+# once: what may have how many times the pixels.
+SMALL_AT_ONCE, OF_ONE_BYTE = 4, 2
+ONE_BYTE = {"1", "L"}
+# A picture is made smaller as soon as it is there if it has more than so many times the pixels that are recognised,
+# or if both would take more than this share of the memory.
+ROOM, SHARE = 2.5, 0.85
 LEAST_OCR_PIXELS = 6_000
 
 pi_heif.register_heif_opener(thumbnails=False)
@@ -27,7 +34,7 @@ Image.init()
 
 def open_image(file: BinaryIO, limits: Limits) -> Image.Image:
     """Not decoded yet. Raises Unreadable, TooManyPixels."""
-    Image.MAX_IMAGE_PIXELS = limits.pixels
+    Image.MAX_IMAGE_PIXELS = limits.pixels * max(SMALL_AT_ONCE, OF_ONE_BYTE)
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     file.seek(0)
     try:
@@ -41,10 +48,20 @@ def open_image(file: BinaryIO, limits: Limits) -> Image.Image:
 
 
 def _check(image: Image.Image, limits: Limits) -> None:
-    if image.width * image.height > limits.pixels:
+    most = limits.pixels
+    if _is_small_at_once(image):
+        most *= SMALL_AT_ONCE
+    elif image.mode in ONE_BYTE:
+        most *= OF_ONE_BYTE
+    if image.width * image.height > most:
         raise TooManyPixels
     if not image.width or not image.height:
         raise Unreadable
+
+
+def _is_small_at_once(image: Image.Image) -> bool:
+    """A photo whose decoder holds no more of it than a few rows: one that comes in passes is held as a whole."""
+    return image.format in {"JPEG", "MPO"} and not image.info.get("progressive")
 
 
 def frames_of(image: Image.Image, limits: Limits) -> int:
@@ -64,16 +81,43 @@ def frame(image: Image.Image, number: int, limits: Limits) -> Image.Image:
             image.seek(number)
         _check(image, limits)
         if image.format in {"JPEG", "MPO"}:
-            side = int((limits.ocr_pixels * image.width / image.height) ** 0.5) + 1
-            image.draft(None, (side, side))
+            part = min(8, 1 << (_part_of(image, limits) - 1).bit_length())  # what its decoder can give: 2, 4 or 8
+            image.draft(None, (max(1, image.width // part), max(1, image.height // part)))
         image.load()
-        return pictures.on_white(ImageOps.exif_transpose(image))
+        return pictures.on_white(_taken_over(image, limits))
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise TooManyPixels from error
     except (TooManyPixels, Unreadable, MemoryError):
         raise
     except Exception as error:
         raise Unreadable from error
+
+
+def _part_of(image: Image.Image, limits: Limits) -> int:
+    """By how much each side is divided until the picture has room."""
+    pixels, part = image.width * image.height, 1
+    while pixels / part**2 > limits.ocr_pixels * ROOM:
+        part += 1
+    return part
+
+
+def _taken_over(image: Image.Image, limits: Limits) -> Image.Image:
+    """What was decoded, upright, and in parts of its size where it is far larger than can be recognised or shown.
+
+    The file's own picture holds the same from then on: at 64 megapixels there is no room for a second one.
+    """
+    part, size = _part_of(image, limits), image.width * image.height * (1 if image.mode in ONE_BYTE else 4)
+    if part > 1 and size * (1 + 1 / part**2) > limits.memory_bytes * SHARE:
+        part += 1
+    if part > 1 and image.mode == "1":
+        image = image.convert("L")
+    taken = image._new(image.im)
+    if part > 1 and image.mode in {"L", "RGB", "RGBA", "CMYK"}:
+        taken = image._new(image.im.reduce((part, part), (0, 0, *image.size)))
+        image.im, image._size = taken.im, taken.size
+    ImageOps.exif_transpose(taken, in_place=True)
+    image.im, image._size = taken.im, taken.size
+    return taken
 
 
 def _taken_at(image: Image.Image) -> str:
@@ -122,10 +166,7 @@ def read_image(file: BinaryIO, teller: Teller, limits: Limits, recogniser: Recog
 
 def _smaller(page: Image.Image) -> Image.Image:
     """Scaled to the page's picture before it is turned: turning is dear."""
-    if max(page.size) > pictures.PAGE_SIDE:
-        page = page.copy()
-        page.thumbnail((pictures.PAGE_SIDE, pictures.PAGE_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
-    return page
+    return pictures.smaller(page, pictures.PAGE_SIDE)
 
 
 def show_image(file: BinaryIO, teller: Teller, limits: Limits, pages: list[tuple[int, float]]) -> None:
