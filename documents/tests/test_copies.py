@@ -4,11 +4,13 @@ import os
 import socket
 import subprocess
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pypdfium2 as pdfium
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -240,3 +242,75 @@ def test_the_program_sees_no_files_of_the_vault_and_no_network(office: Callable[
     assert not (room / "written").exists()
     assert not (room / "programs" / "written").exists()
     assert not Path(f"/tmp/written-{room.name}").exists(), "the /tmp it has is its own"
+
+
+# What a reader of the original sees on its first page.
+REAL = {
+    "office/writer.odt": "This is an example document",
+    "office/comments.docx": "This is the first paragraph",
+    "office/table-with-title.xlsx": "Number of freshwater ducks per year",
+    "office/bullets.pptx": "Adding a Bullet Slide",
+}
+
+
+@pytest.mark.django_db
+def test_where_libreoffice_is_it_makes_copies_behind_the_walls_that_the_viewer_shows(
+    alice: User, alice_actor: Actor, client_for: ClientFor, settings: Any, corpus: Path
+) -> None:
+    found = converting.program("")
+    if not found:
+        pytest.skip("there is no LibreOffice on this machine: what it makes of papers is not seen here")
+    settings.OFFICE_PROGRAM = found
+    client = client_for(alice)
+    for name, words in REAL.items():
+        document = put(Path(name).name, None, alice_actor, (corpus / name).read_bytes())
+        read(document, "its text")
+        page(client, document)
+        work()
+        shown = page(client, document)
+        assert 'data-viewer="pdf"' in shown, name
+        made = b"".join(client.get(reverse("document_copy", args=[document.pk])))
+        with pdfium.PdfDocument(made) as copy:
+            first = copy[0].get_textpage().get_text_bounded()
+            assert words in first, (name, first)
+            picture = copy[0].render(scale=0.3).to_pil().convert("L")
+            assert picture.getextrema()[0] < 200, f"{name}: an empty page"
+    # A paper that names something elsewhere is drawn without it; nobody is called, and nothing is left lying about.
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        probe.settimeout(0.2)
+        linked = docx_naming(f"http://127.0.0.1:{probe.getsockname()[1]}/picture.png")
+        made = to_pdf(found, BytesIO(linked), DOCX)
+        assert made.startswith(b"%PDF-")
+        with pytest.raises(TimeoutError):
+            probe.accept()
+    assert not list(Path(tempfile.gettempdir()).glob("docuvault-office-*"))
+
+
+def docx_naming(address: str) -> bytes:
+    """A paper whose only picture lies elsewhere."""
+    types = """<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">
+<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Override
+ PartName="/word/document.xml"
+ ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>"""
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    relations = (
+        '<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+    )
+    root = f'<Relationship Id="r1" Type="{office}/officeDocument" Target="word/document.xml"/></Relationships>'
+    outside = f'<Relationship Id="r2" Type="{office}/image" Target="{address}" TargetMode="External"/></Relationships>'
+    drawn = f"""<?xml version="1.0"?><w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+ xmlns:wp="http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing" xmlns:r="{office}"
+ xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"
+ xmlns:pic="http://schemas.openxmlformats.org/drawingml/2006/picture"><w:body><w:p><w:r><w:t>Linked</w:t></w:r><w:r>
+<w:drawing><wp:inline><wp:extent cx="900000" cy="900000"/><wp:docPr id="1" name="p"/><a:graphic><a:graphicData
+ uri="http://schemas.openxmlformats.org/drawingml/2006/picture"><pic:pic><pic:nvPicPr><pic:cNvPr id="1" name="p"/>
+<pic:cNvPicPr/></pic:nvPicPr><pic:blipFill><a:blip r:link="r2"/></pic:blipFill><pic:spPr/></pic:pic></a:graphicData>
+</a:graphic></wp:inline></w:drawing></w:r></w:p></w:body></w:document>"""
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w") as made:
+        for name, text in (
+            ("[Content_Types].xml", types), ("_rels/.rels", relations + root), ("word/document.xml", drawn),
+            ("word/_rels/document.xml.rels", relations + outside),
+        ):  # fmt: skip
+            made.writestr(name, text)
+    return out.getvalue()
