@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pypdfium2 as pdfium
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Page, expect
@@ -92,12 +93,21 @@ def until_read(page: Page) -> None:
     assert page.evaluate("window.isTheSamePage"), "the page was loaded anew"
 
 
-def look_for(page: Page, words: str) -> None:
-    """By the box of every page, and from the first hit to its page."""
+def look_for(page: Page, words: str, name: str = "") -> None:
+    """By the box of every page, and from the hit of this name, or the first, to its page."""
     page.locator("#search").fill(words)
     page.locator("#search").press("Enter")
     page.wait_for_url("**/find/**")
-    page.locator(".hit-name a").first.click()
+    page.locator(".hit-name a").filter(has_text=name).first.click()
+
+
+def searchable(page: Page, folder: Path) -> pdfium.PdfDocument:
+    """What the button gives: a PDF of the scan with its words."""
+    with page.expect_download(timeout=60_000) as sent:
+        page.get_by_role("link", name="Download searchable PDF").click()
+    assert sent.value.suggested_filename.endswith(".pdf")
+    sent.value.save_as(folder / "searchable.pdf")
+    return pdfium.PdfDocument(folder / "searchable.pdf")
 
 
 def assert_marked(page: Page) -> None:
@@ -150,23 +160,37 @@ def test_a_scan_that_was_dropped_is_read_and_found_by_a_word_on_its_page(
     assert after["y"] + after["height"] <= sheet["y"] + sheet["height"] + 1
 
 
-def test_a_scan_that_stands_on_its_head_is_put_upright_and_marked_there(
+def test_scans_on_their_head_and_on_their_side_are_put_upright_marked_there_and_downloaded_with_their_words(
     visit: Visit, readers: None, tmp_path: Path
 ) -> None:
     visitor = visit(**DESKTOP)
     page = visitor.page
-    (tmp_path / "headfirst.png").write_bytes(scan(180))
+    scans = {"headfirst.png": 180, "on its side.png": 90}
+    for name, turned in scans.items():
+        (tmp_path / name).write_bytes(scan(turned))
     page.goto("/files/")
-    add(page, [tmp_path / "headfirst.png"])
-    # In the list, too, it is told when it has been read: its picture comes, its clock goes.
+    add(page, [tmp_path / name for name in scans])
+    # In the list, too, it is told when they have been read: their pictures come, their clocks go.
     page.evaluate("window.isTheSamePage = true")
-    expect(page.locator(".row img.thumb")).to_be_visible(timeout=120_000)
+    expect(page.locator(".row img.thumb")).to_have_count(2, timeout=120_000)
     expect(page.locator("[data-waiting]")).to_have_count(0)
     assert page.evaluate("window.isTheSamePage"), "the page was loaded anew"
     thing(page, "headfirst.png").click()
     until_read(page)
-    look_for(page, WORD)
-    assert_marked(page)
+    for name in scans:
+        look_for(page, WORD, name)
+        assert_marked(page)
+    # The one on its side, as a PDF in which words can be found and copied; the scan itself is as it was.
+    made = searchable(page, tmp_path)
+    text = made[0].get_textpage()
+    assert text.search(WORD).get_next() is not None
+    assert "hiermit senden wir den Auftrag" in text.get_text_bounded()
+    width, height = made[0].get_size()
+    assert height > width, "upright, as it is shown"
+    with page.expect_download() as sent:
+        page.get_by_role("link", name="Download", exact=True).click()
+    sent.value.save_as(tmp_path / "original.png")
+    assert (tmp_path / "original.png").read_bytes() == (tmp_path / "on its side.png").read_bytes()
 
 
 def test_the_same_on_a_phone(visit: Visit, readers: None, tmp_path: Path) -> None:
