@@ -172,7 +172,7 @@ def text_and_picture(data: bytes) -> int:
     document = pdfium.PdfDocument(data)
     page = document[0]
     picture = page.render(scale=480 / max(page.get_size())).to_pil().convert("RGB")
-    picture.thumbnail((320, 320), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    picture.thumbnail((320, 320), Image.Resampling.HAMMING, reducing_gap=2.0)
     picture.save(io.BytesIO(), "WEBP", quality=72, method=2)
     document.close()
     return letters

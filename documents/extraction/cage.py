@@ -1,8 +1,8 @@
 """What a child may not do: use more than its share, reach the network, write files, start programs.
 
 Three walls, each of its own make: a network namespace with nothing in it (where the kernel lets an
-ordinary user have one), a seccomp filter that refuses sockets, programs, tracing and new processes,
-and resource limits. `walls()` tells which of them hold here.
+ordinary user have one), a seccomp filter that refuses sockets, programs, tracing, signals and new
+processes, and resource limits. No rights of root go in, and no process of ours lets another look in.
 """
 
 import ctypes
@@ -16,6 +16,7 @@ import struct
 CLONE_NEWUSER, CLONE_NEWNET, CLONE_THREAD = 0x10000000, 0x40000000, 0x00010000
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
 SECCOMP_MODE_FILTER = 2
+CAPABILITY_VERSION = 0x20080522
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000
 # Of linux/bpf_common.h: load a word, jump if equal, jump if any bit is set, return.
 LOAD, JUMP_EQUAL, JUMP_SET, RETURN = 0x20, 0x15, 0x45, 0x06
@@ -30,7 +31,8 @@ ARCHITECTURES = {
             "fork": 57, "vfork": 58, "execve": 59, "ptrace": 101, "mount": 165, "keyctl": 250,
             "unshare": 272, "accept4": 288, "perf_event_open": 298, "open_by_handle_at": 304, "setns": 308,
             "sendmmsg": 307, "process_vm_readv": 310, "process_vm_writev": 311, "bpf": 321, "execveat": 322,
-            "userfaultfd": 323, "io_uring_setup": 425, "pidfd_getfd": 438, "kill": 62, "tkill": 200,
+            "userfaultfd": 323, "io_uring_setup": 425, "pidfd_getfd": 438, "kill": 62, "tkill": 200, "tgkill": 234,
+            "rt_sigqueueinfo": 129, "rt_tgsigqueueinfo": 297, "pidfd_send_signal": 424,
         },
     ),
     "aarch64": (
@@ -42,7 +44,8 @@ ARCHITECTURES = {
             "sendto": 206, "sendmsg": 211, "execve": 221, "ptrace": 117, "mount": 40, "keyctl": 219, "unshare": 97,
             "accept4": 242, "perf_event_open": 241, "open_by_handle_at": 265, "setns": 268, "sendmmsg": 269,
             "process_vm_readv": 270, "process_vm_writev": 271, "bpf": 280, "execveat": 281, "userfaultfd": 282,
-            "io_uring_setup": 425, "pidfd_getfd": 438, "kill": 129, "tkill": 130,
+            "io_uring_setup": 425, "pidfd_getfd": 438, "kill": 129, "tkill": 130, "tgkill": 131,
+            "rt_sigqueueinfo": 138, "rt_tgsigqueueinfo": 240, "pidfd_send_signal": 424,
         },
     ),
 }  # fmt: skip
@@ -118,8 +121,19 @@ def limit(memory_bytes: int, seconds: float) -> None:
         (resource.RLIMIT_NOFILE, 64),
     ):
         resource.setrlimit(what, (most, most))
-    _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    let_nobody_look()
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+
+def let_nobody_look() -> None:
+    """No other process of the same user reads or changes this one's memory."""
+    _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def give_up_rights() -> bool:
+    """All that root may, or whoever is root in a network of its own. Answers whether they are gone."""
+    head, none = struct.pack("Ii", CAPABILITY_VERSION, 0), bytes(24)
+    return bool(_libc.capset(head, none) == 0)
 
 
 def give_back_memory() -> None:

@@ -77,8 +77,11 @@ def read_pdf(file: BinaryIO, teller: Teller, limits: Limits, recogniser: Recogni
         teller.facts("pdf", count if count <= limits.pages else _honest(document, count), title, written_at)
         without_text: list[int] = []
         missing = 0
+        first: pdfium.PdfPage | None = None  # kept open: its picture comes after the text
         for index in range(readable):
             page = _page(document, index)
+            if index == 0:
+                first = page
             if page is None:
                 missing += 1
                 if missing > 200:  # a claimed number of pages that are not there
@@ -98,30 +101,24 @@ def read_pdf(file: BinaryIO, teller: Teller, limits: Limits, recogniser: Recogni
                     height=page.get_height(),
                 )
             finally:
-                page.close()
+                if index:
+                    page.close()
         if count > readable:
             teller.cut = "pages"
         if not without_text:
             teller.text_done()
-        is_heavy = _begins_too_heavy(document, limits)
-        if not is_heavy:
-            _tell_thumbnail(document, teller, limits, 0.0)
+        is_heavy = first is not None and _is_too_heavy(first, limits)
+        if first is not None and not is_heavy:
+            _tell_thumbnail(first, teller, 0.0)
         for index in without_text[: limits.ocr_pages]:
             _recognise(document, index, teller, limits, recogniser)
         if len(without_text) > limits.ocr_pages:
             teller.cut = "pages"
-        if is_heavy:  # last, since it may take more than there is: then only the picture is missing
+        if first is not None and is_heavy:  # last, as it may take more than there is: then only the picture is missing
             teller.text_done()
-            _tell_thumbnail(document, teller, limits, 0.0)
-
-
-def _begins_too_heavy(document: pdfium.PdfDocument, limits: Limits) -> bool:
-    page = _page(document, 0)
-    if page is None:
-        return False
-    is_heavy = _is_too_heavy(page, limits)
-    page.close()
-    return is_heavy
+            _tell_thumbnail(first, teller, 0.0)
+        if first is not None:
+            first.close()
 
 
 def _honest(document: pdfium.PdfDocument, count: int) -> int:
@@ -164,9 +161,11 @@ def _text_of(page: pdfium.PdfPage) -> str:
 
 def _is_good(text: str) -> bool:
     """Letters that mean something: fonts without a mapping give control and private characters."""
-    letters = [letter for letter in text[:4000] if not letter.isspace()]
+    letters = "".join(text[:4000].split())
     if len(letters) < LITTLE_TEXT:
         return False
+    if letters.isprintable() and "\ufffd" not in letters:
+        return True
     odd = sum(
         1 for letter in letters if not letter.isprintable() or "\ue000" <= letter <= "\uf8ff" or letter == "\ufffd"
     )
@@ -202,15 +201,11 @@ def _render(page: pdfium.PdfPage, scale: float, pixels: int, *, is_gray: bool = 
         return None
 
 
-def _tell_thumbnail(document: pdfium.PdfDocument, teller: Teller, limits: Limits, turn: float) -> None:
-    page = _page(document, 0)
-    if page is None:
-        return
+def _tell_thumbnail(page: pdfium.PdfPage, teller: Teller, turn: float) -> None:
     width, height = page.get_size()
     picture = _render(page, pictures.THUMBNAIL_SIDE * 1.5 / max(width, height, 1), 4_000_000)
     if picture is not None:
         pictures.tell_picture(pictures.upright(picture, turn), "thumbnail", 1, teller)
-    page.close()
 
 
 def _is_too_heavy(page: pdfium.PdfPage, limits: Limits) -> bool:
@@ -255,8 +250,8 @@ def _recognise(
         teller.page(own if _is_shown(own) else "", index + 1)
         return
     picture = _render(page, _dpi_of(page) / 72, limits.ocr_pixels, is_gray=True)
-    page.close()
     if picture is None:
+        page.close()
         teller.page("", index + 1)
         return
     found = recogniser.read(picture)
@@ -266,14 +261,15 @@ def _recognise(
     teller.page(text, index + 1, is_ocr=True, width=found.width, height=found.height, turn=turn, words=found.words)
     if index == 0 and found.text:
         if turn:
-            _tell_thumbnail(document, teller, limits, turn)
+            _tell_thumbnail(page, teller, turn)
         pictures.tell_picture(pictures.upright(picture, turn), "page", 1, teller)
+    page.close()
 
 
 def _is_shown(text: str) -> bool:
     """Whether these letters, however few, are ones a reader would see."""
-    shown = text.strip()
-    return bool(shown) and all(letter.isprintable() or letter.isspace() for letter in shown)
+    shown = "".join(text.split())
+    return bool(shown) and shown.isprintable()
 
 
 def show_pdf(file: BinaryIO, teller: Teller, limits: Limits, pages: list[tuple[int, float]]) -> None:

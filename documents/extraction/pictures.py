@@ -10,6 +10,7 @@ THUMBNAIL_SIDE = 320
 PAGE_SIDE = 1600
 QUALITY = {"thumbnail": 72, "page": 78}
 WHITE = 255
+LANCZOS = Image.Resampling.LANCZOS
 
 
 def upright(image: Image.Image, turn: float) -> Image.Image:
@@ -38,13 +39,21 @@ def on_white(image: Image.Image) -> Image.Image:
     return image if image.mode in {"RGB", "L"} else image.convert("RGB")
 
 
+def smaller(image: Image.Image, side: int, filtered: Image.Resampling = LANCZOS) -> Image.Image:
+    """With no side longer than this. `thumbnail` would copy it first."""
+    if max(image.size) <= side:
+        return image
+    share = side / max(image.size)
+    size = (max(1, round(image.width * share)), max(1, round(image.height * share)))
+    return image.resize(size, filtered, reducing_gap=2.0)
+
+
 def tell_picture(image: Image.Image, kind: str, page: int, teller: Teller) -> None:
     """Scaled down (never up) to the side of its kind."""
     side = THUMBNAIL_SIDE if kind == "thumbnail" else PAGE_SIDE
     image = image if image.mode in {"RGB", "L"} else on_white(image)
-    if max(image.size) > side:
-        image = image.copy()
-        image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    # What is small anyway takes the filter that is four times as quick.
+    image = smaller(image, side, Image.Resampling.HAMMING if kind == "thumbnail" else LANCZOS)
     packed = BytesIO()
     image.save(packed, "WEBP", quality=QUALITY[kind], method=2)
     teller.picture(kind, page, image.width, image.height, packed.getvalue())

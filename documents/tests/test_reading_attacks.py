@@ -220,12 +220,17 @@ def test_a40_references_lead_nowhere_and_only_a_closed_list_is_decoded(
 
 
 CAGED = """
-import json, os, socket, subprocess, sys
+import json, os, signal, socket, sys
 from documents.extraction import cage
 has_network = cage.leave_network()
+cage.let_nobody_look()
+parent = os.getpid()
+if child := os.fork():
+    sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
 cage.limit(200_000_000, 5)
-held = cage.refuse_calls()
-found = {"held": held, "network": has_network}
+held = cage.give_up_rights() and cage.refuse_calls()
+rights = [line.split()[1] for line in open("/proc/self/status") if line.startswith(("CapEff", "CapPrm"))]
+found = {"held": held, "network": has_network, "rights": rights}
 def tried(name, act):
     try:
         act()
@@ -235,7 +240,10 @@ def tried(name, act):
 tried("socket", lambda: socket.socket())
 tried("fork", os.fork)
 tried("exec", lambda: os.execv("/bin/true", ["true"]))
-tried("kill", lambda: os.kill(os.getppid(), 0))
+tried("kill", lambda: os.kill(parent, 0))
+tried("signal", lambda: signal.pidfd_send_signal(os.pidfd_open(parent), 0))
+tried("look", lambda: open(f"/proc/{parent}/mem", "rb"))
+tried("rewrite", lambda: open(f"/proc/{parent}/mem", "r+b"))
 def write():
     with open("/tmp/docuvault-cage-" + str(os.getpid()), "wb") as file:
         file.write(b"x")
@@ -256,7 +264,9 @@ def test_a40_the_cage_refuses_the_network_programs_processes_files_and_memory(tm
     found = json.loads(done.stdout)
     assert found.pop("held") is True
     assert found.pop("network") in {True, False}
+    assert {int(each, 16) for each in found.pop("rights")} == {0}
     assert found == {
+        "signal": "PermissionError", "look": "PermissionError", "rewrite": "PermissionError",
         "socket": "PermissionError", "fork": "PermissionError", "exec": "PermissionError", "kill": "PermissionError",
         "write": "OSError", "memory": "MemoryError", "files": "OSError",
     }  # fmt: skip
@@ -391,6 +401,24 @@ def test_f28_a_child_that_is_killed_is_the_state_of_its_document_alone(
         lane.stop()
 
 
+def test_f28_each_document_has_a_child_of_its_own_and_one_killed_while_it_waits_is_replaced(
+    reading_lane: Lane,
+) -> None:
+    told_of(reading_lane, b"first", "a.txt")
+    pid = reading_lane.pid or 0
+    (waiting,) = children_of(pid)
+    assert told_of(reading_lane, b"second", "a.txt").text == "second"
+    (successor,) = children_of(pid)
+    assert successor != waiting
+    assert not Path(f"/proc/{waiting}").exists(), "it read one document and ended"
+    os.kill(successor, signal.SIGKILL)
+    while Path(f"/proc/{successor}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+        os.sched_yield()
+    assert told_of(reading_lane, b"third", "a.txt").text == "third"
+    assert reading_lane.pid == pid
+    assert successor not in children_of(pid)
+
+
 def test_f28_a_reader_that_is_told_to_stop_gives_its_document_back(
     alice_actor: Actor, reading_lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -403,4 +431,4 @@ def test_f28_a_reader_that_is_told_to_stop_gives_its_document_back(
     row = reading_of(document)
     assert (row.state, row.attempts) == (ReadingState.WAITING, 0)  # no try of the document's
     assert told_of(reading_lane, b"next", "a.txt").text == "next"
-    assert children_of(reading_lane.pid or 0) == []
+    assert len(children_of(reading_lane.pid or 0)) == 1, "the one that waits for the next document"
