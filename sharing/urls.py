@@ -69,6 +69,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("l/<str:link_token>/folders/<uuid:folder_id>/add/<str:ticket>/", link_files.link_add, name="link_add"),
     path("l/<str:link_token>/documents/<uuid:document_id>/", link_pages.link_document, name="link_document"),
     path("l/<str:link_token>/documents/<uuid:document_id>/content/", link_files.link_content, name="link_content"),
+    path("l/<str:link_token>/documents/<uuid:document_id>/copy/", link_files.link_copy, name="link_copy"),
     path("l/<str:link_token>/documents/<uuid:document_id>/download/", link_files.link_download, name="link_download"),
     path(
         "l/<str:link_token>/documents/<uuid:document_id>/thumbnail/", link_files.link_thumbnail, name="link_thumbnail"

@@ -305,6 +305,7 @@ OPEN = {
     "/l/<str:link_token>/", "/l/<str:link_token>/folders/<uuid:folder_id>/",
     "/l/<str:link_token>/folders/<uuid:folder_id>/zip/", "/l/<str:link_token>/documents/<uuid:document_id>/",
     "/l/<str:link_token>/documents/<uuid:document_id>/content/",
+    "/l/<str:link_token>/documents/<uuid:document_id>/copy/",
     "/l/<str:link_token>/documents/<uuid:document_id>/download/",
     "/l/<str:link_token>/documents/<uuid:document_id>/thumbnail/",
     "/l/<str:link_token>/documents/<uuid:document_id>/pages/<int:page>/picture/",

@@ -33,6 +33,11 @@ def copy_of(version: Version) -> Picture | None:
     return previews.picture_of(version, PictureKind.COPY)
 
 
+def state_of_made(version: Version) -> CopyState:
+    """For whoever has none made: it is there, or there is none."""
+    return CopyState.READY if copy_of(version) is not None else CopyState.NONE
+
+
 def copy_state(version: Version) -> CopyState:
     if version.content_type not in converting.ENDINGS or not converting.program(settings.OFFICE_PROGRAM):
         return CopyState.NONE

@@ -82,17 +82,18 @@ def preview(rule: FilingRule, *, by: Actor) -> Preview:
     """What a run of this rule would do now. Nothing is changed."""
     found, problems = own_hits(parse(rule.query), by)
     topics = list(rule.topics.order_by("name_key"))
-    so = found if rule.folder is None else found.filter(folder=rule.folder)
+    folder = None if rule.is_resting else rule.folder
+    so = found if folder is None else found.filter(folder=folder)
     for topic in topics:
         so = so.filter(Exists(DocumentTopic.objects.filter(document=OuterRef("pk"), topic=topic)))
     rows = list(found.select_related("folder").order_by("-created_at", "-pk")[:SHOWN])
     on = set(DocumentTopic.objects.filter(document__in=rows, topic__in=topics).values_list("document", "topic"))
-    clashing = _clashing(rows, rule.folder)
+    clashing = _clashing(rows, folder)
     ahead = [
         Ahead(
             row,
             [topic for topic in topics if (row.pk, topic.pk) not in on],
-            rule.folder is not None and row.folder_id != rule.folder_id and row.pk not in clashing,
+            folder is not None and row.folder_id != folder.pk and row.pk not in clashing,
             row.pk in clashing,
         )
         for row in rows

@@ -56,8 +56,9 @@ class FilingRule(models.Model):
 
     @property
     def is_resting(self) -> bool:
-        """Its folder is gone, or lies in the trash."""
-        return self.moves and (self.folder is None or self.folder.trash_id is not None)
+        """Its folder is gone, lies in the trash, or is another person's by now."""
+        folder = self.folder
+        return self.moves and (folder is None or folder.trash_id is not None or folder.user_id != self.user_id)
 
 
 class RunState(models.TextChoices):

@@ -26,6 +26,8 @@ from documents.models import Document, JobRun, Picture, PictureKind
 from documents.storage import store
 from documents.tests.library import read
 from documents.tests.making import put
+from sharing.models import LinkLevel
+from sharing.tests.linking import LOOKING, Holder, link_to
 
 ClientFor = Callable[[User], Client]
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -134,6 +136,31 @@ def test_an_office_paper_is_shown_as_it_looks_once_the_copy_is_made(
     store().delete(copy.object_key)
     assert client.get(address).status_code == 404
     assert "It cannot be shown as it looks" in page(client, document), "it is not made over and over"
+
+
+@pytest.mark.django_db
+def test_guests_see_it_as_it_looks_once_the_copy_is_made_and_have_none_made(
+    alice: User, alice_actor: Actor, client_for: ClientFor, office: Callable[[str], str]
+) -> None:
+    office(CONVERTS)
+    document = letter(alice_actor)
+    holder, looker, counted = (
+        Holder(link_to(document, level, by=alice_actor, max_downloads=most))
+        for level, most in ((LinkLevel.DOWNLOAD, None), (LinkLevel.VIEW, None), (LinkLevel.EDIT, 3))
+    )
+    assert 'data-viewer="pages"' in holder.get().content.decode()
+    assert holder.get("link_copy", document.pk).status_code == 404
+    assert not JobRun.objects.filter(task="documents.tasks.make_copy").exists(), "not for whoever holds a link"
+    # Who makes a link has it made.
+    client_for(alice).post(reverse("make_document_link", args=[document.pk]), {"level": "20", "protect": "none"})
+    work()
+    page_of_it = holder.get().content.decode()
+    assert f'data-viewer="pdf" data-content="{holder.at("link_copy", document.pk)}"' in page_of_it
+    assert b"".join(holder.get("link_copy", document.pk)).startswith(b"%PDF-")
+    assert 'data-viewer="pages"' in holder.client.get(holder.at() + "?as=text", headers=LOOKING).content.decode()
+    for other in (looker, counted):
+        assert 'data-viewer="pages"' in other.get().content.decode(), "bytes are not given to those"
+        assert other.get("link_copy", document.pk).status_code == 403
 
 
 @pytest.mark.django_db

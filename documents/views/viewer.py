@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.middleware import PersonRequest
-from documents.actions.copies import CopyState, ask_for_copy, copy_of, copy_state
+from documents.actions.copies import CopyState, ask_for_copy, copy_of, copy_state, state_of_made
 from documents.actions.versions import fetch_version
 from documents.downloads import ContentFlawed, read_beginning, send_enclosure, stream_copy
 from documents.models import Document, Page, Reading, ReadingState, Version
@@ -109,6 +109,8 @@ class Doors:
 
     # Whether nothing but what the vault itself has drawn is given away.
     gives_pictures_only = False
+    # Whether an office program is started for whoever looks here.
+    makes_copies = True
 
     def content(self, version: Version) -> str:
         return content_address(version)
@@ -158,11 +160,11 @@ def viewer_of(request: PersonRequest, item: Document, version: Version | None, d
     has_text = reading is not None and reading.state == ReadingState.READY
     if asked == "text" and way == Way.PAGES:
         # Its text by choice: an office paper is not made to look like itself then.
-        shown["is_copied"] = copy_of(version) is not None and not shown["is_older"]
+        shown["is_copied"] = not shown["is_older"] and doors.copy(version) != "" and copy_of(version) is not None
     elif asked == "text" and (way in TEXT_TOO or (way in {Way.PDF, Way.SCAN} and has_text)):
         way = Way.TEXT if way in TEXT_TOO else Way.PAGES
     elif way == Way.PAGES and not shown["is_older"] and doors.copy(version):
-        shown["copy"] = ask_for_copy(version)
+        shown["copy"] = ask_for_copy(version) if doors.makes_copies else state_of_made(version)
         way = Way.PDF if shown["copy"] == CopyState.READY else way
     elif asked == "original" and way == Way.SCAN and version.content_type == "application/pdf":
         way = Way.PDF

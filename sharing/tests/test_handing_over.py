@@ -13,10 +13,26 @@ from accounts.actors import Actor
 from accounts.models import Quota, User
 from accounts.quota import QuotaExceeded, TooManyFiles
 from documents import uploads
+from documents.actions import arrivals, filing
 from documents.actions.documents import star_document
+from documents.actions.errors import Refused
+from documents.actions.folders import rename_folder
+from documents.actions.rules import Deed, make_rule
 from documents.actions.topics import make_topic, tag_documents
 from documents.actions.trash import restore, trash_document, trash_folder
-from documents.models import Document, Folder, Reading, SearchEntry, Upload
+from documents.models import (
+    Document,
+    DocumentTopic,
+    FilingRule,
+    FilingRun,
+    Folder,
+    Reading,
+    RuleMode,
+    RunState,
+    SearchEntry,
+    Upload,
+)
+from documents.tests.library import write
 from documents.tests.making import at_once, folders, put
 from documents.upkeep import rows
 from documents.uploads import store_stream
@@ -264,3 +280,50 @@ def test_the_pages_of_handing_over(
     assert his.post(answer, {"act": "accept"}).headers["Location"] == reverse("folder", args=[folder.pk])
     assert hers.get(reverse("folder", args=[folder.pk])).status_code == 404
     assert his.get(reverse("folder", args=[folder.pk])).status_code == 200
+
+
+def test_a_rule_and_its_runs_leave_alone_what_was_handed_over(
+    alice: User, bob: User, alice_actor: Actor, bob_actor: Actor, client_for: ClientFor
+) -> None:
+    """While its changes can be undone, while they are being undone, and while it runs."""
+    tax, bills = make_topic("Tax", "green", by=alice_actor), folders("Bills", alice_actor)
+    make_topic("Tax", "blue", by=bob_actor)
+    rule = make_rule("ACME", Deed("invoice acme", [tax], bills, RuleMode.AUTO), by=alice_actor)
+    make_rule(
+        "Red", Deed("invoice acme", [make_topic("Red", "red", by=alice_actor)], None, RuleMode.AUTO), by=alice_actor
+    )
+    given, alone, kept = (write(f"{name}.pdf", "invoice acme", by=alice_actor) for name in ("a", "b", "c"))
+    soon = now() + timedelta(minutes=1)
+    run = filing.begin_run(rule, by=alice_actor)
+    assert filing.work_on_run(run.pk, soon)
+    accept_offer(offer(alone, "bob", by=alice_actor), by=bob_actor)
+    filing.undo_run(FilingRun.objects.get(pk=run.pk), by=alice_actor)
+    accept_offer(offer(given, "bob", by=alice_actor, keeps_view=True), by=bob_actor)
+    assert filing.work_on_undoing(run.pk, soon)
+    run.refresh_from_db()
+    assert (run.state, run.undone) == (RunState.UNDONE, 1)
+    for document in (given, alone, kept):
+        document.refresh_from_db()
+    assert (given.user, alone.user, kept.user, kept.folder) == (bob, bob, alice, None)
+    for document in (given, alone):
+        assert [row.topic.user for row in DocumentTopic.objects.filter(document=document)] == [bob]
+
+    running = filing.begin_run(rule, by=alice_actor)
+    accept_offer(offer(bills, "bob", by=alice_actor, keeps_view=True), by=bob_actor)
+    rename_folder(Folder.objects.get(pk=bills.pk), "Secret of Bob", by=bob_actor)
+    assert filing.work_on_run(running.pk, soon)
+    running.refresh_from_db()
+    assert (running.state, running.changed) == (RunState.STOPPED, 0)
+    rule = FilingRule.objects.select_related("folder").get(pk=rule.pk)
+    assert rule.is_resting
+    with pytest.raises(Refused):
+        filing.begin_run(rule, by=alice_actor)
+    page = client_for(alice).get(reverse("rule", args=[rule.pk])).content.decode()
+    assert "it rests until it has another" in page
+    assert "Secret of Bob" not in page
+    # The rules beside it go on with what is new.
+    fresh = write("new.pdf", "invoice acme", by=alice_actor)
+    arrivals.let_wait(fresh.pk)
+    assert arrivals.file_waiting() == 1
+    assert [row.topic.name for row in DocumentTopic.objects.filter(document=fresh)] == ["Red"]
+    assert breaches() == []

@@ -16,7 +16,7 @@ from documents.storage import StoreFull
 from documents.upkeep import alarm
 from documents.views import pictures
 from documents.views.form_files import FormFiles, Writing
-from documents.views.viewer import document_enclosure
+from documents.views.viewer import document_copy, document_enclosure
 from sharing import access, audit
 from sharing.actions import download_by_link, upload_by_link
 from sharing.gate import Kind
@@ -39,6 +39,15 @@ def link_content(request: LinkRequest, token: str, document_id: UUID) -> HttpRes
         return stream_document(request, item, by=request.actor, verb=audit.Verb.DOCUMENT_VIEWED)
     except ContentFlawed:
         return _flawed(request)
+
+
+@require_safe
+@within
+def link_copy(request: LinkRequest, token: str, document_id: UUID) -> HttpResponseBase:
+    """The PDF of an office paper for the viewer, where it has been made."""
+    access.fetch_document(request.actor, document_id)
+    access.require_bytes(request.actor, for_viewer=True)
+    return document_copy(request, document_id)
 
 
 @require_safe

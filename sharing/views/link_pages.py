@@ -231,7 +231,9 @@ def link_document(request: LinkRequest, token: str, document_id: UUID) -> HttpRe
 
 
 class LinkDoors(Doors):
-    """Where the holder of a link gets bytes and pictures."""
+    """Where the holder of a link gets bytes and pictures. No office program is started for guests."""
+
+    makes_copies = False
 
     def __init__(self, link: ShareLink, token: str) -> None:
         self.token = token
@@ -250,8 +252,8 @@ class LinkDoors(Doors):
         return reverse("link_download", args=[self.token, version.document_id]) if self.lets_download else ""
 
     def copy(self, version: Version) -> str:
-        """Office papers are shown to guests by their text: no program is started for them."""
-        return ""
+        """An office paper as it looks, where somebody of the vault has had that made."""
+        return "" if self.gives_pictures_only else reverse("link_copy", args=[self.token, version.document_id])
 
     def enclosure(self, version: Version, number: int) -> str:
         if self.gives_pictures_only:

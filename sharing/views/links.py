@@ -10,6 +10,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.middleware import PersonRequest
+from documents.actions.copies import ask_for_copy
 from documents.actions.errors import Refused
 from documents.models import Document, Folder
 from docuvault.lib.htmx import show
@@ -49,6 +50,9 @@ def _make(request: PersonRequest, item: Document | Folder) -> HttpResponse:
         link = make(item, _terms(form), by=request.actor)
     except Refused as refused:
         return _form_page(request, item, None, form=form, error=refused.message)
+    # Guests have nothing made for them: what they are to see as it looks is made for its maker, now.
+    if link.shows and isinstance(item, Document) and item.current_version is not None:
+        ask_for_copy(item.current_version)
     # Shown once and kept nowhere: so this answer is the sheet itself, not a way to it.
     password = form.cleaned_data["password"] if form.cleaned_data["protect"] == "new" else ""
     return show_sheet(request, item, notice=_("The link is made."), fresh_link=link.pk, fresh_password=password)

@@ -1,6 +1,7 @@
 """A stranger with a phone leaves two files; their owner sees them waiting, files one and refuses the other."""
 
 import hashlib
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -139,3 +140,59 @@ def test_the_pages_of_handing_over_and_of_emergencies(visit: Callable[..., Visit
     other.page.goto("/shared/handovers/")
     other.page.get_by_role("button", name="Accept Papers").click()
     expect(other.page.get_by_role("heading", name="Papers")).to_be_visible()
+
+
+ASK = """
+from accounts.actors import Actor
+from accounts.models import User
+from documents.tests.making import folders
+from sharing.actions.requests import Terms, make_request
+by = Actor.for_user(User.objects.get(handle=%r))
+print(make_request(folders("Inbox", by), Terms("A film"), by=by)[1])
+"""
+
+
+def test_a_stranger_pauses_and_goes_on_also_after_a_reload(
+    visit: Callable[..., Visitor], browser: Browser, site: Site, watch: Watch, tmp_path: Path
+) -> None:
+    owner = visit()
+    address = f"/send/{site.python(ASK % owner.handle).strip()}/"
+    film = tmp_path / "film.bin"
+    film.write_bytes(os.urandom(24_000_000))
+    stranger = Visitor(browser, site, watch, **PHONE)
+    page = stranger.page
+    offsets: list[int] = []
+    page.on(
+        "request",
+        lambda asked: offsets.append(int(asked.headers["upload-offset"])) if asked.method == "PATCH" else None,
+    )
+    page.goto(address)
+    wire = stranger.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 5, "downloadThroughput": -1, "uploadThroughput": 6_000_000}
+    wire.send("Network.emulateNetworkConditions", slow)
+    page.locator("input[type=file]").set_input_files(film)
+    page.get_by_role("button", name="Send", exact=True).click()
+    arrived = "document.querySelector('.send-item [data-progress]').value"
+    page.wait_for_function(f"{arrived} > 15_000_000")
+    page.get_by_role("button", name="Pause: film.bin").click()
+    expect(page.get_by_text("Paused", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Go on: film.bin")).to_be_focused()
+    stranger.check_access()
+    held = page.evaluate(arrived)
+    page.get_by_role("button", name="Go on: film.bin").click()
+    page.wait_for_function(f"{arrived} > {held}")
+    assert offsets[-1] >= 8 * 1024 * 1024, "what was there was not sent again"
+    page.get_by_role("button", name="Pause: film.bin").click()
+    page.reload()
+    expect(page.get_by_text("is here. Choose the file again to go on where it stopped.")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    stranger.check_access()
+    offsets.clear()
+    wire.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})
+    page.locator("input[type=file]").set_input_files(film)
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.get_by_role("heading", name="1 file has arrived")).to_be_visible()
+    assert offsets[0] >= 8 * 1024 * 1024
+    page.get_by_role("link", name="Receipt with checksums").click()
+    expect(page.get_by_text(hashlib.sha256(film.read_bytes()).hexdigest())).to_be_visible()
+    stranger.context.close()

@@ -213,19 +213,13 @@ def back_up(tell: Tell, *, place: str, keep: int = 0) -> None:
 
 def restore_into(tell: Tell, *, place: str, vault: str) -> None:
     """Into a database and a bucket of this name, which may be half restored already; then a check of all."""
-    from django.conf import settings
-    from django.db import connection, connections
-
     from documents import storage
     from documents.models import Document
     from documents.upkeep.checking import check_vault
     from documents.upkeep.places import place_at
     from documents.upkeep.restoring import restore_vault
 
-    connections.close_all()
-    connection.settings_dict["NAME"] = vault
-    settings.S3_BUCKET = vault.replace("_", "-")
-    storage._store = None
+    _turn_to(vault)
     storage.store().make_bucket()
     report = restore_vault(place_at(place), by=_command())
     found = check_vault(by=_command())
@@ -236,6 +230,41 @@ def restore_into(tell: Tell, *, place: str, vault: str) -> None:
         breaches=[str(breach) for breach in found.breaches],
         documents=Document.objects.count(),
     )
+
+
+def accept_all_in(tell: Tell, *, vault: str) -> None:
+    """What waits by the file request of a restored vault is told of, and filed by its owner."""
+    from accounts.actors import Actor
+    from documents.storage import store
+    from documents.upkeep.checking import check_vault
+    from documents.uploads.requested import taken_by
+    from sharing.actions.received import accept_all_received
+    from sharing.models import FileRequest, ReceivedFile
+
+    _turn_to(vault)
+    asked = FileRequest.objects.get()
+    taken, waiting = taken_by(asked).files, [row.state for row in ReceivedFile.objects.order_by("created_at")]
+    filed = accept_all_received(asked, asked.folder, by=Actor.for_user(asked.user))
+    tell(
+        states=waiting,
+        taken=taken,
+        filed={row.name: b"".join(store().open(row.object_key)).decode() for row in filed},
+        visible=[row.trash_id is None for row in filed],
+        breaches=[str(breach) for breach in check_vault(by=_command()).breaches],
+    )
+
+
+def _turn_to(vault: str) -> None:
+    """From now on the database and the bucket of this name."""
+    from django.conf import settings
+    from django.db import connection, connections
+
+    from documents import storage
+
+    connections.close_all()
+    connection.settings_dict["NAME"] = vault
+    settings.S3_BUCKET = vault.replace("_", "-")
+    storage._store = None
 
 
 def _command() -> Any:
@@ -262,6 +291,7 @@ ACTS: dict[str, Callable[..., None]] = {
         requeue,
         back_up,
         restore_into,
+        accept_all_in,
     )
 }
 

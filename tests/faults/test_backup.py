@@ -18,7 +18,10 @@ from documents.storage import ObjectStore
 from documents.tests.making import folders, put
 from documents.upkeep.manifests import OBJECTS, generations, read_list
 from documents.upkeep.places import PlaceUnusable, place_at
+from documents.uploads import Sender, begin_requested
 from docuvault.lib.failpoints import Effect, Failpoint
+from sharing.actions.requests import Terms, make_request
+from sharing.tests.test_file_requests import send, visitor
 from tests.faults.acting import KILLED_AND_MORE_IN_THE_SOAK, Driver
 from tests.faults.upkeep import breaches, heal
 
@@ -130,3 +133,20 @@ def test_a_backup_in_a_bucket_of_its_own_restores_like_one_in_a_folder(
     ended = driver.act("restore_into", place=address, vault=vault)
     assert (ended.get("error"), ended.get("lost"), ended.get("breaches")) == (None, 0, [])
     assert (ended.get("documents"), ended.get("copied")) == (4, 4)
+
+
+def test_what_waits_by_a_file_request_is_restored_and_what_was_arriving_leaves_its_place_free(
+    driver: Driver, tmp_path: Path, vault: str, alice_actor: Actor
+) -> None:
+    asked, _token = make_request(folders("Inbox", alice_actor), Terms("Bills", max_files=2), by=alice_actor)
+    send(asked, "bill.pdf", b"%PDF-1.4 the bill")
+    begin_requested(asked, "half.pdf", 4_000_000, sender=Sender("", ""), by=visitor(asked, "other"))
+    place = tmp_path / "backup"
+    place.mkdir()
+    assert driver.act("back_up", place=str(place)).get("error") is None
+    ended = driver.act("restore_into", place=str(place), vault=vault)
+    assert (ended.get("error"), ended.get("lost"), ended.get("breaches"), ended.get("copied")) == (None, 0, [], 1)
+    found = driver.act("accept_all_in", vault=vault)
+    assert (found.get("error"), found.get("states"), found.get("taken")) == (None, ["waiting"], 1)
+    assert (found.get("filed"), found.get("visible")) == ({"bill.pdf": "%PDF-1.4 the bill"}, [True])
+    assert found.get("breaches") == []
