@@ -34,7 +34,9 @@ def trail_icon(event: AuditEvent) -> str:
 @register.filter
 def is_of_self(event: AuditEvent) -> bool:
     """Whether somebody did it to nobody but themself, so that the name would only be said twice."""
-    return bool(event.actor_id) and event.target_id == str(event.actor_id)
+    if event.action in {Verb.EMERGENCY_ASKED, Verb.EMERGENCY_WITHDRAWN}:
+        return True  # the contact is who asks
+    return event.target_kind == "user" and bool(event.actor_id) and event.target_id == str(event.actor_id)
 
 
 @register.simple_tag(takes_context=True)
@@ -43,6 +45,8 @@ def actor_of(context: dict[str, Any], event: AuditEvent) -> str:
     user = context["request"].user
     if event.actor_id and event.actor_id == user.pk:
         return _("You")
+    if event.action == Verb.FILE_RECEIVED:
+        return _("Somebody without an account")
     if event.actor_kind == ActorKind.LINK:
         return _("Somebody with the link “%(name)s”") % {"name": shown_name(event.actor_name)}
     return event.actor_name or _("The vault")

@@ -9,6 +9,7 @@ import "./menus.js";
 import "./readings.js";
 import "./search.js";
 import "./selection.js";
+import "./tabs.js";
 import "./viewer/start.js";
 import { tellServerTimeZone } from "./frame.js";
 import { startUploads } from "./upload.js";

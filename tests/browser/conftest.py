@@ -219,6 +219,14 @@ class Visitor:
         self.watch.problems[before:] = [p for p in self.watch.problems[before:] if "Applying inline style" not in p]
         assert found == [], f"{self.page.url}: {found}"
 
+    def check_both(self) -> None:
+        """The same in light and in dark, and nothing is wider than the screen."""
+        for scheme in ("light", "dark"):
+            self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            self.check_access()
+        self.page.emulate_media(color_scheme="light")
+        assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), self.page.url
+
 
 def make_person(site: Site, handle: str, quota_bytes: int = 104_857_600) -> None:
     site.python(

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from documents.management.papers import pdf
 from tests.browser.conftest import Site, Visitor, Watch
@@ -40,18 +40,6 @@ def made_link(site: Site, folder: str, level: str) -> str:
     ).strip()
 
 
-def fits(page: Page) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
-def check_both(somebody: Visitor) -> None:
-    """axe finds nothing, in light and in dark."""
-    for scheme in ("light", "dark"):
-        somebody.page.emulate_media(color_scheme=scheme)
-        somebody.check_access()
-    somebody.page.emulate_media(color_scheme="light")
-
-
 def test_a_link_with_a_password_is_made_opened_on_a_phone_and_told(
     visit: Visit, browser: Browser, site: Site, watch: Watch
 ) -> None:
@@ -66,30 +54,28 @@ def test_a_link_with_a_password_is_made_opened_on_a_phone_and_told(
     sheet.get_by_role("radio", name="add and replace").check()
     sheet.get_by_role("radio", name="Ask for this one").check()
     password = sheet.get_by_label("Password", exact=True).input_value()
-    check_both(alice)
+    alice.check_both()
     sheet.get_by_role("button", name="Make the link").click()
     row = sheet.locator(".share", has_text="Landlord")
     expect(row).to_contain_text("not opened yet")
     way = row.get_by_label("Address of Landlord").input_value()
     assert row.get_by_label("Its password").input_value() == password
-    check_both(alice)
+    alice.check_both()
 
     guest = Visitor(browser, site, watch, **PHONE)
     his = guest.page
     try:
         his.goto(way)
         expect(his.get_by_role("heading", name="Something was shared with you")).to_be_visible()
-        check_both(guest)
-        fits(his)
+        guest.check_both()
         his.get_by_label("Password").fill("not this one")
         his.get_by_role("button", name="Open").click()
         expect(his.get_by_text("That is not the password.")).to_be_visible()
-        check_both(guest)
+        guest.check_both()
         his.get_by_label("Password").fill(password)
         his.get_by_role("button", name="Open").click()
         expect(his.get_by_role("heading", name="Lease")).to_be_visible()
-        check_both(guest)
-        fits(his)
+        guest.check_both()
         his.locator("input[type=file]").set_input_files(
             {"name": "answer.txt", "mimeType": "text/plain", "buffer": b"Agreed."}
         )
@@ -98,8 +84,7 @@ def test_a_link_with_a_password_is_made_opened_on_a_phone_and_told(
         expect(his.get_by_role("link", name="answer.txt")).to_be_visible()
         his.get_by_role("link", name="lease.pdf").click()
         expect(his.locator(".viewer .sheet canvas").first).to_be_visible()
-        check_both(guest)
-        fits(his)
+        guest.check_both()
         with his.expect_download() as taking:
             his.get_by_role("link", name="Download").first.click()
         assert taking.value.suggested_filename == "lease.pdf"
@@ -108,25 +93,24 @@ def test_a_link_with_a_password_is_made_opened_on_a_phone_and_told(
 
     hers.goto("/shared/links/")
     expect(hers.locator(".shared-row")).to_contain_text("opened once, downloaded once, 1 file put in")
-    check_both(alice)
+    alice.check_both()
     hers.goto(f"/folders/{folder}/reach/")
     expect(hers.locator(".reach", has_text="Landlord")).to_be_visible()
-    check_both(alice)
+    alice.check_both()
     hers.get_by_role("button", name="Close for good").click()
     expect(hers.get_by_text("Nobody else can see it.")).to_be_visible()
     stranger = Visitor(browser, site, watch, **PHONE)
     answer = stranger.page.goto(way)
     assert answer is not None
     assert answer.status == 404
-    check_both(stranger)
+    stranger.check_both()
     for level, heading in (("UPLOAD", "Send files to Alinka"), ("VIEW", "Lease")):
         way = made_link(site, folder, level)
         stranger.page.goto(way)
         expect(stranger.page.get_by_role("heading", name=heading)).to_be_visible()
-        check_both(stranger)
-        fits(stranger.page)
+        stranger.check_both()
     refused = stranger.page.goto(f"{way}folders/{folder}/zip/")
     assert refused is not None
     assert refused.status == 403
-    check_both(stranger)
+    stranger.check_both()
     stranger.context.close()

@@ -51,18 +51,16 @@ def test_a_stranger_sends_two_files_and_the_owner_decides(
     sender = stranger.page
     sender.goto(address)
     expect(sender.get_by_role("heading", name="Bills of last year")).to_be_visible()
-    stranger.check_access()
+    stranger.check_both()
     sender.get_by_label("Your name").fill("Sam")
     sender.locator("input[type=file]").set_input_files(letters)
     sender.get_by_role("button", name="Send").click()
     expect(sender.get_by_role("heading", name="2 files have arrived")).to_be_visible()
-    assert sender.evaluate("document.documentElement.scrollWidth") <= 390
-    sender.emulate_media(color_scheme="dark")
-    stranger.check_access()
+    stranger.check_both()
     sender.get_by_role("link", name="Receipt with checksums").click()
     for path in letters:
         expect(sender.get_by_text(hashlib.sha256(path.read_bytes()).hexdigest())).to_be_visible()
-    stranger.check_access()
+    stranger.check_both()
     with sender.expect_download() as downloading:
         sender.get_by_role("link", name="Download as text").click()
     text = Path(downloading.value.path()).read_text()
@@ -79,9 +77,7 @@ def test_a_stranger_sends_two_files_and_the_owner_decides(
     page.reload()
     expect(page.get_by_role("heading", name=re.compile("3 files wait for you"))).to_be_visible()
     expect(page.get_by_text("Sam").first).to_be_visible()
-    owner.check_access()
-    page.emulate_media(color_scheme="dark")
-    owner.check_access()
+    owner.check_both()
     page.get_by_role("button", name="File it: gas bill.pdf").first.click()
     expect(page.get_by_role("heading", name=re.compile("2 files wait for you"))).to_be_visible()
     page.get_by_role("link", name="Refuse advert.pdf").click()
@@ -126,12 +122,10 @@ def test_the_pages_of_handing_over_and_of_emergencies(visit: Callable[..., Visit
     page.get_by_role("button", name="Offer it").click()
     for address in ("/emergency/", "/shared/handovers/", "/shared/review/", "/requests/"):
         for visitor in (owner, other):
-            for scheme in ("light", "dark"):
-                visitor.page.emulate_media(color_scheme=scheme)
-                visitor.page.goto(address)
-                visitor.check_access()
             visitor.page.set_viewport_size({"width": 390, "height": 844})
-            assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 390, address
+            visitor.page.goto(address)
+            expect(visitor.page.locator(".tabs [aria-current]")).to_be_in_viewport(ratio=1)
+            visitor.check_both()
             visitor.page.set_viewport_size({"width": 1280, "height": 900})
     page.goto("/files/")
     page.get_by_role("link", name="Decide").click()
@@ -172,15 +166,22 @@ def test_a_stranger_pauses_and_goes_on_also_after_a_reload(
     wire.send("Network.emulateNetworkConditions", slow)
     page.locator("input[type=file]").set_input_files(film)
     page.get_by_role("button", name="Send", exact=True).click()
-    arrived = "document.querySelector('.send-item [data-progress]').value"
-    page.wait_for_function(f"{arrived} > 15_000_000")
+
+    def sent() -> int:
+        return int(page.locator(".send-item [data-progress]").evaluate("bar => bar.value"))
+
+    def until(count: int) -> None:
+        while sent() <= count:  # the page's own policy lets no string be evaluated while one waits
+            page.wait_for_timeout(50)
+
+    until(15_000_000)
     page.get_by_role("button", name="Pause: film.bin").click()
     expect(page.get_by_text("Paused", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Go on: film.bin")).to_be_focused()
     stranger.check_access()
-    held = page.evaluate(arrived)
+    held = sent()
     page.get_by_role("button", name="Go on: film.bin").click()
-    page.wait_for_function(f"{arrived} > {held}")
+    until(held)
     assert offsets[-1] >= 8 * 1024 * 1024, "what was there was not sent again"
     page.get_by_role("button", name="Pause: film.bin").click()
     page.reload()
