@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -13,6 +14,7 @@ from django.core import mail
 from django.db import connection, connections
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import strip_tags
 from django.utils.timezone import now
 
 from accounts.actors import Actor
@@ -30,6 +32,7 @@ from documents.upkeep import rows
 from documents.uploads import Sender, begin_requested, receive
 from sharing import access
 from sharing.actions import received as verbs
+from sharing.actions.emergency import ask_emergency, name_contact
 from sharing.actions.requests import (
     CannotAsk,
     Terms,
@@ -601,3 +604,14 @@ def test_the_pages_cost_the_same_however_much_waits(
                 page.get(address)
             counts.append(len(captured))
     assert counts[:2] == counts[2:]
+
+
+def test_the_trail_reads_as_sentences(alice: User, alice_actor: Actor, bob_actor: Actor, bob: User, folder: Folder,
+                                      client_for: ClientFor) -> None:  # fmt: skip
+    asked, _token = make_request(folder, Terms("Tax papers"), by=alice_actor)
+    send(asked)
+    ask_emergency(name_contact("bob", [folder], 7, by=alice_actor), by=bob_actor)
+    page = client_for(alice).get(reverse("my_activity")).content.decode()
+    lines = [" ".join(strip_tags(line).split()) for line in page.split('<li><span class="kind">')[1:]]
+    assert any(line.startswith("Somebody without an account sent a file to Tax papers") for line in lines), lines
+    assert any(re.match(r"bob asked for emergency access (now|a second|\d)", line) for line in lines), lines
