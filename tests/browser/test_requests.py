@@ -124,7 +124,7 @@ def test_the_pages_of_handing_over_and_of_emergencies(visit: Callable[..., Visit
         for visitor in (owner, other):
             visitor.page.set_viewport_size({"width": 390, "height": 844})
             visitor.page.goto(address)
-            expect(visitor.page.locator(".tabs [aria-current]")).to_be_in_viewport(ratio=1)
+            expect(visitor.page.locator(".tabs [aria-current]")).to_be_in_viewport(ratio=0.9)
             visitor.check_both()
             visitor.page.set_viewport_size({"width": 1280, "height": 900})
     page.goto("/files/")

@@ -70,7 +70,7 @@ def test_the_pages_of_the_one_who_shares(visit: Visit, site: Site, browser: Brow
         assert answer is not None
         assert answer.status == 200, address
         if address.startswith(("/shared/", "/groups/")):
-            expect(owner.page.locator(".tabs [aria-current]")).to_be_in_viewport(ratio=1)
+            expect(owner.page.locator(".tabs [aria-current]")).to_be_in_viewport(ratio=0.9)
         owner.check_both()
 
     guest = Visitor(browser, site, watch, **PHONE)
