@@ -222,7 +222,7 @@ class Visitor:
     def check_both(self) -> None:
         """The same in light and in dark, and nothing is wider than the screen."""
         for scheme in ("light", "dark"):
-            self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            self.page.emulate_media(color_scheme=scheme)
             self.check_access()
         self.page.emulate_media(color_scheme="light")
         assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), self.page.url
