@@ -36,9 +36,9 @@ class IsCurrent(Refused):
     """The current version stays as long as the document."""
 
 
-def fetch_version(by: Actor, document_id: UUID, version_id: UUID) -> Version:
+def fetch_version(by: Actor, document_id: UUID, version_id: UUID, at_least: Level = Level.EDIT) -> Version:
     """One version of a document that the actor may edit. Raises NotVisible or NotAllowed."""
-    document = access.fetch_document(by, document_id, Level.EDIT)
+    document = access.fetch_document(by, document_id, at_least)
     version = document.versions.filter(pk=version_id).first()
     if version is None:
         raise access.NotVisible(_("There is nothing here that you can see."))
@@ -71,8 +71,8 @@ def promote_version(version: Version, *, by: Actor) -> Document:
 
 @transaction.atomic
 def delete_version(version: Version, *, by: Actor) -> None:
-    """Remove an older version for good and give its bytes back. Raises IsCurrent."""
-    document, version = _held(version, by)
+    """Remove an older version of one's own document for good and give its bytes back. Raises IsCurrent."""
+    document, version = _held(version, by, Level.OWN)
     if document.current_version_id == version.pk:
         raise IsCurrent(_("This is the current version. Make another one current first, or throw the document away."))
     _remove(document, [version], by)
@@ -103,10 +103,10 @@ def _remove(document: Document, versions: list[Version], by: Actor) -> None:
     jobs.enqueue("documents.tasks.purge_objects")
 
 
-def _held(version: Version, by: Actor) -> tuple[Document, Version]:
+def _held(version: Version, by: Actor, at_least: Level = Level.EDIT) -> tuple[Document, Version]:
     """Document and version once more, the document's row held until the transaction ends."""
     lock_vault(version.document.user_id, is_shared=True)
-    access.fetch_document(by, version.document_id, Level.EDIT)
+    access.fetch_document(by, version.document_id, at_least)
     document = Document.objects.select_for_update(of=("self",)).get(pk=version.document_id)
     row = document.versions.filter(pk=version.pk).first()
     if row is None:
@@ -217,14 +217,15 @@ def keep_one(kept: Document, *, by: Actor) -> tuple[int, int]:
     same = Document.objects.live().owned_by(kept.user_id).filter(sha256=kept.sha256, size_bytes=kept.size_bytes)
     spare = same.exclude(pk=kept.pk).annotate(version_count=Count("versions")).filter(version_count=1)
     rows = list(spare.order_by("pk").values_list("pk", "name")[:COPIES_AT_ONCE])
+    if not rows:
+        return 0, 0
     freed = remove_documents([key for key, _name in rows])
     quota.free(kept.user_id, freed)
     details: dict[str, object] = {"to": kept.name}
     audit.record_many(
         Verb.DOCUMENT_PURGED, [("document", key, name, kept.user_id, details) for key, name in rows], by=by
     )
-    if rows:
-        jobs.enqueue("documents.tasks.purge_objects")
+    jobs.enqueue("documents.tasks.purge_objects")
     return len(rows), freed
 
 

@@ -133,6 +133,17 @@ def test_viewers_neither_replace_nor_see_older_versions(
         fetch_version(dora_actor, document.pk, old.pk)
 
 
+def test_who_manages_a_document_still_deletes_no_version_of_its_owners_for_good(
+    alice_actor: Actor, dora: User, dora_actor: Actor
+) -> None:
+    document = replace(put("letter.txt", b"first", alice_actor), b"second", alice_actor)
+    share(document, dora, Level.MANAGE, by=alice_actor)
+    old = fetch_version(dora_actor, document.pk, document.versions.get(number=1).pk)
+    with pytest.raises(access.NotAllowed):
+        delete_version(old, by=dora_actor)
+    assert document.versions.count() == 2
+
+
 def test_a_version_of_another_document_is_not_to_be_had(alice_actor: Actor) -> None:
     one, two = put("a", b"1", alice_actor), put("b", b"2", alice_actor)
     with pytest.raises(access.NotVisible):

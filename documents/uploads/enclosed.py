@@ -53,14 +53,15 @@ def name_of(found: FileFound) -> str:
 
 
 def keep_enclosures(version: Version, numbers: Sequence[int], *, by: Actor) -> Kept:
-    """File these attachments of a mail; the caller has fetched its document through access.
+    """File these attachments of a mail that the actor may see.
 
-    Raises NotVisible where the version is no mail, NotMade where it cannot be taken apart, PictureBusy,
+    Raises NotVisible, also where the version is no mail, NotMade where it cannot be taken apart, PictureBusy,
     CannotRead, StoreError, QuotaExceeded never: what does not fit is told in the answer.
     """
     if version.content_type not in MAILS or by.active_user is None:
         raise access.NotVisible(_("There is nothing here that you can see."))
-    folder, kept = place_for(version.document, by=by), Kept()
+    document = access.fetch_document(by, version.document_id)
+    folder, kept = place_for(document, by=by), Kept()
     wanted = set(numbers)
     found = [one for one in previews.enclosed_files(version, sorted(wanted)) if one.number in wanted]
     audit.record_reading(audit.Verb.DOCUMENT_DOWNLOADED, version, by=by)

@@ -56,7 +56,7 @@ def promote_version(request: PersonRequest, document_id: UUID, version_id: UUID)
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete_version(request: PersonRequest, document_id: UUID, version_id: UUID) -> HttpResponse:
-    version = acts.fetch_version(request.actor, document_id, version_id)
+    version = acts.fetch_version(request.actor, document_id, version_id, Level.OWN)
     error = ""
     if request.method == "POST":
         try:

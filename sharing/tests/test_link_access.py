@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from django.db import transaction
 from django.utils.timezone import now
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from accounts.actions import disable_user, enable_user
@@ -23,6 +23,7 @@ from sharing import access
 from sharing.access import Level, NotAllowed, NotVisible
 from sharing.actions import make_link, pause_link, revoke_link, share, withdraw_share, write_comment
 from sharing.actions.links import Terms
+from sharing.gate import Kind, make_token
 from sharing.models import LinkLevel, Share, ShareLink, SharingPolicy
 from sharing.tests.linking import Holder, holder_of, link_to, token_of
 from sharing.tests.test_access import World, build, naive_level
@@ -41,12 +42,13 @@ def draw_links(data: st.DataObject, world: World) -> list[ShareLink]:
             folder=item if isinstance(item, Folder) else None,
             made_by=data.draw(st.sampled_from(world.people)),
             level=data.draw(st.sampled_from(levels)),
-            token_hash=f"{number:064}",
             name=f"L{number}",
             expires_at=data.draw(st.sampled_from([None, ahead, ahead, past])),
             paused_at=data.draw(st.sampled_from([None, None, None, past])),
             revoked_at=data.draw(st.sampled_from([None, None, None, past])),
         )
+        token = make_token(Kind.LINK, link.pk)
+        link.token_hash, link.token_sealed = token.hash, token.sealed
         link.save(force_insert=True)
         links.append(link)
     return links
@@ -102,6 +104,56 @@ def test_links_in_generated_trees_open_what_the_rules_say_in_sets_and_single_ans
                 assert not access.visible_documents(actor, level).exists()
                 assert not access.visible_folders(actor, level).exists()
         transaction.set_rollback(True)
+
+
+@pytest.mark.django_db
+@settings(
+    max_examples=3,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # pages are too slow to look for the smallest world
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_pages_of_links_in_generated_trees_say_what_the_rules_say(data: st.DataObject) -> None:
+    """What a holder is answered at each address, which links a person manages, on the same drawn worlds."""
+    with transaction.atomic():
+        world = build(data)
+        links = draw_links(data, world)
+        items: list[Document | Folder] = [*world.documents, *world.folders]
+        for number, link in enumerate(links):
+            holder = Holder(link, address=f"192.0.2.{number + 1}")
+            for item in items:
+                is_seen = naive_reach(world, link, item) and link.level != UPLOAD
+                name = "link_document" if isinstance(item, Document) else "link_folder"
+                assert holder.get(name, item.pk).status_code == (200 if is_seen else 404), (name, link.level)
+            root = link.document or link.folder
+            assert root is not None
+            first = holder.get().status_code
+            assert first in ({200, 302} if naive_reach(world, link, root) else {404})
+            forged = Holder(link, address=f"192.0.2.{number + 1}")
+            forged.token = forged.token[::-1]
+            assert forged.get().status_code == 404
+        for person in world.people:
+            actor = Actor.for_user(User.objects.get(pk=person.pk))
+            made = set(access.links_made(actor).values_list("pk", flat=True))
+            assert made == {link.pk for link in links if naive_is_listed(world, person, link)}
+            for link in links:
+                assert _lets(lambda: access.fetch_link(actor, link.pk)) == naive_manages(world, person, link)  # noqa: B023
+        transaction.set_rollback(True)
+
+
+def naive_manages(world: World, person: User, link: ShareLink) -> bool:
+    """Whether the person may change and close this link."""
+    root = link.document or link.folder
+    assert root is not None
+    return root.trash_id is None and naive_level(world, person, root) >= Level.MANAGE
+
+
+def naive_is_listed(world: World, person: User, link: ShareLink) -> bool:
+    """Whether it is on the person's list of links: to what is his own, or made by him to what he still manages."""
+    root = link.document or link.folder
+    assert root is not None
+    return naive_manages(world, person, link) and person.pk in {root.user_id, link.made_by_id}
 
 
 def _lets(act: Callable[[], object]) -> bool:
