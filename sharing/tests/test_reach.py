@@ -108,15 +108,18 @@ def test_what_is_dropped_into_a_shared_folder_is_asked_about_first(
     assert drop(quiet, is_dragged="1")[1].folder == quiet
 
 
-def test_the_page_asks_no_more_for_many_than_for_few(
+def test_the_page_and_the_sheet_ask_no_more_for_many_than_for_few(
     paper: Document, alice: User, alice_actor: Actor, client_for: ClientFor
 ) -> None:
     client = client_for(alice)
 
-    def count() -> int:
-        with CaptureQueriesContext(connection) as asked:
-            client.get(reverse("reach_document", args=[paper.pk]))
-        return len(asked)
+    def counts() -> list[int]:
+        found = []
+        for name in ("reach_document", "share_document"):
+            with CaptureQueriesContext(connection) as asked:
+                client.get(reverse(name, args=[paper.pk]))
+            found.append(len(asked))
+        return found
 
     def add(number: int) -> None:
         person = User.objects.create(handle=f"p{number}", email=f"p{number}@vault.test")
@@ -126,7 +129,7 @@ def test_the_page_asks_no_more_for_many_than_for_few(
         share(paper, group, Level.VIEW, by=alice_actor)
 
     add(0)
-    few = count()
-    for number in range(1, 6):
+    few = counts()
+    for number in range(1, 8):
         add(number)
-    assert count() == few
+    assert counts() == few

@@ -242,27 +242,3 @@ def test_a_manager_below_changes_nothing_above(
     assert client_for(bob).post(reverse("withdraw_share", args=[above.pk])).status_code == 404
     with pytest.raises(NotAllowed):
         share(paper, bob_actor.user.__class__.objects.get(handle="alice"), Level.VIEW, by=bob_actor)  # type: ignore[union-attr]
-
-
-def test_the_sheet_asks_no_more_for_many_than_for_few(
-    paper: Document, alice: User, alice_actor: Actor, client_for: ClientFor
-) -> None:
-    client = client_for(alice)
-
-    def count() -> int:
-        with CaptureQueriesContext(connection) as asked:
-            client.get(sheet(paper))
-        return len(asked)
-
-    def add(number: int) -> None:
-        person = User.objects.create(handle=f"p{number}", email=f"p{number}@vault.test")
-        group = Group.objects.create(name=f"G{number}", name_key=f"g{number}")
-        Membership.objects.create(group=group, user=person)
-        share(paper, person, Level.VIEW, by=alice_actor)
-        share(paper, group, Level.VIEW, by=alice_actor)
-
-    add(0)
-    few = count()
-    for number in range(1, 8):
-        add(number)
-    assert count() == few
