@@ -258,10 +258,12 @@ def kinds_of(world: World, route: str) -> Iterator[tuple[str, str]]:
 
 
 def has_teeth(world: World, person: str, route: str, table: Statuses) -> bool:
-    """Whether a cell of the route fails now. What is asked first is what changes nothing."""
+    """Whether a cell of the route fails now. A method that it does not have is soonest told to whoever comes in."""
+    first = sorted(
+        methods(route), key=lambda method: (table[route, method]["stranger"] == "405") != (person == "anonymous")
+    )
     return any(
-        is_other(tried(world, person, method, route), world, person, table[route, method][person])
-        for method in methods(route)
+        is_other(tried(world, person, method, route), world, person, table[route, method][person]) for method in first
     )
 
 
