@@ -130,6 +130,15 @@ def test_every_route_answers_every_person_as_the_table_says(cells: Cells) -> Non
     )
 
 
+MOST_QUERIES = 100  # savepoints counted; what grows with what is listed has tests of its own
+
+
+def test_no_answer_takes_more_queries_than_a_page_may(cells: Cells) -> None:
+    taken = [(answer.queries, *key, person) for key, row in cells.items() for person, answer in row.items()]
+    print(max(taken))
+    assert [one for one in taken if one[0] > MOST_QUERIES] == []
+
+
 def test_nothing_ends_in_an_error_of_ours(cells: Cells) -> None:
     assert errors(cells) == []
 

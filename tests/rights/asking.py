@@ -213,6 +213,7 @@ class Answer:
     body: bytes
     # What was changed without a line of the trail in the very transaction of the change.
     silent: tuple[frozenset[str], ...] = ()
+    queries: int = 0
 
     @property
     def owners(self) -> set[str]:
@@ -295,4 +296,5 @@ def ask(
         told,
         text,
         tuple(changes.silent(HOUSEKEEPING)),
+        changes.queries,
     )

@@ -34,6 +34,7 @@ class Changes:
     def __init__(self) -> None:
         self.blocks: list[Counts] = []
         self.undone: Counts = Counter()
+        self.queries = 0
         self._first: Counts | None = None  # before the first change of all
         self._begun: dict[int, Counts | None] = {}
         self._base = len(connection.savepoint_ids)
@@ -41,6 +42,7 @@ class Changes:
 
     def executed(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
         """Before a statement that may change something."""
+        self.queries += str(sql) != COUNTS
         said = str(sql).lstrip(" (").split(None, 1)[0].upper()
         # A WITH may change something, too. Savepoints and settings change no rows.
         may_change = said not in {"SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET", "SHOW"}
