@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from email.message import EmailMessage
 from pathlib import Path
 
 import pypdfium2 as pdfium
@@ -14,7 +15,7 @@ from playwright.sync_api import Page, expect
 
 from docuvault.stack.process import end
 from tests.browser.conftest import CHECKOUT, Site
-from tests.browser.hands import DESKTOP, PHONE, Visit, add, drop, thing
+from tests.browser.hands import DESKTOP, PHONE, Visit, add, drop, thing, toast_says
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
 WIDTH, HEIGHT = 1240, 1754
@@ -208,3 +209,38 @@ def test_the_same_on_a_phone(visit: Visit, readers: None, tmp_path: Path) -> Non
     assert box is not None
     assert 0 <= box["x"] <= 390 - box["width"]
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
+def test_what_hangs_on_a_mail_is_kept_by_its_button_and_is_a_document_of_its_own(visit: Visit, tmp_path: Path) -> None:
+    visitor = visit(**DESKTOP)
+    page = visitor.page
+    letter = EmailMessage()
+    letter["From"], letter["To"], letter["Subject"] = "Ann <a@b.example>", "c@d.example", "The papers"
+    letter.set_content("Dear all,\n\nhere they are.")
+    letter.add_attachment(b"the first words", "text", "plain", filename="first.txt")
+    letter.add_attachment(scan(), "image", "png", filename="second.png")
+    (tmp_path / "papers.eml").write_bytes(letter.as_bytes())
+    page.goto("/files/")
+    add(page, [tmp_path / "papers.eml"])
+    thing(page, "papers.eml").click()
+    page.get_by_role("link", name="Keep in my vault…").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("first.txt")).to_be_checked()
+    visitor.check_access()
+    dialog.get_by_label("second.png").uncheck()
+    dialog.get_by_role("button", name="Keep in my vault").click()
+    toast_says(page, "1 file is kept.")
+    expect(dialog).to_have_count(0)
+    page.goto("/files/")
+    expect(thing(page, "second.png")).to_have_count(0)
+    thing(page, "first.txt").click()
+    expect(page.locator("#viewer")).to_contain_text("the first words")
+    page.goto("/files/")
+    # Without scripts and a second time: the rest comes, and what is there is not doubled.
+    thing(page, "papers.eml").click()
+    page.goto(page.get_by_role("link", name="Keep in my vault…").get_attribute("href") or "")
+    page.get_by_role("button", name="Keep in my vault").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("second.png")
+    page.goto("/files/")
+    expect(thing(page, "second.png")).to_have_count(1)
+    expect(thing(page, "first.txt")).to_have_count(1)
