@@ -266,5 +266,5 @@ def test_many_documents_cost_a_few_queries_for_each_batch(
     place: Folder = folders("Car", alice_actor)
     for n in range(30):
         store_stream(f"{n}", iter([b"x"]), place, size_bound=1, by=alice_actor)
-    with django_assert_max_num_queries(12), plan_export([alice], Choice(), scope="alice") as plan:
+    with django_assert_max_num_queries(14), plan_export([alice], Choice(), scope="alice") as plan:
         assert plan.documents == len(list(plan.papers())) == 30

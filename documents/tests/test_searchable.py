@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from accounts.actors import Actor
 from accounts.models import User
-from documents import previews
+from documents import previews, uploads
 from documents.actions.reading import read_waiting
 from documents.extraction.frames import pack_words
 from documents.extraction.lane import Lane
@@ -249,7 +249,10 @@ def test_who_may_see_it_may_have_it_and_nobody_else(
     address = f"/documents/{document.pk}/searchable/"
     assert client_for(charlie).get(address).status_code == 404
     assert client_for(bob).get(address).status_code == 200
-    assert client_for(bob).get(f"{address}?version={document.current_version_id}").status_code == 403
+    before = document.current_version_id
+    assert client_for(bob).get(f"{address}?version={before}").status_code == 200
+    uploads.store_stream("scan.png", iter([PDF]), None, size_bound=len(PDF), by=alice_actor, replaces=document)
+    assert client_for(bob).get(f"{address}?version={before}").status_code == 403
 
 
 def test_what_has_no_recognised_words_has_no_such_copy(
