@@ -25,11 +25,12 @@ SEED = f"""
     CREATE TEMPORARY TABLE spine (level integer, id uuid, path uuid[]);
     INSERT INTO spine SELECT n, gen_random_uuid(), '{{}}' FROM generate_series(1, {LEVELS}) n;
     UPDATE spine SET path = (SELECT array_agg(s.id ORDER BY s.level) FROM spine s WHERE s.level <= spine.level);
+    CREATE TEMPORARY TABLE sides AS
+        SELECT gen_random_uuid() AS id, s.path AS above, s.level, n FROM spine s, generate_series(1, {SIDES}) n;
     CREATE TEMPORARY TABLE places AS
         SELECT id, path, level, 'Level ' || level AS name FROM spine
         UNION ALL
-        SELECT key, s.path || key, s.level, 'Beside ' || lpad(n::text, 3, '0')
-        FROM spine s, LATERAL (SELECT n, gen_random_uuid() AS key FROM generate_series(1, {SIDES}) n) side;
+        SELECT id, above || id, level, 'Beside ' || lpad(n::text, 3, '0') FROM sides;
     INSERT INTO folders (id, user_id, parent_id, name, name_key, path)
         SELECT id, %(giver)s, path[cardinality(path) - 1], name, lower(name), path FROM places
         ORDER BY cardinality(path);
@@ -85,7 +86,6 @@ def rows(vault: RunningVault) -> Iterator[Row]:
     for what, path, word, beside in (
         (f"the folder {LEVELS} levels down", folder, "Letter ", own),
         ("“Shared with me”", "/shared/", "<bdi>", own),
-        ("“Recent”", "/recent/", "Letter ", taken("giver", "/recent/", "Letter ")),
     ):
         theirs = taken("receiver", path, word)
         ratio = median(theirs) / median(beside)

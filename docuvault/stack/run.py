@@ -129,8 +129,9 @@ def run(environ: Mapping[str, str]) -> int:
             news = vault.prepare(supervisor)
             environment = vault.running_environment()
             web = Web(configuration, environment)
-            supervisor.start(Worker(environment), Reader(environment), web)
+            supervisor.start(Worker(environment), web)
             supervisor.wait_ready(web)
+            supervisor.start(Reader(environment))  # only now: what it imports would hold up the first page
             _announce(configuration, news)
             supervisor.watch()
         except Stopping:
