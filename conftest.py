@@ -164,7 +164,7 @@ def client_for() -> Callable[[User], Client]:
 
     def sign_in(user: User) -> Client:
         client = Client()
-        client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        client.force_login(user, backend="accounts.adapters.People")
         return client
 
     return sign_in

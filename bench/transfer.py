@@ -156,8 +156,10 @@ def rows(vault: RunningVault) -> Iterator[Row]:
     )
     straight, bucket = straight_client(vault), vault.environment["S3_BUCKET"]
     yield from _accepted(client, straight, bucket)
+    vault.wait_until_read()
     yield from _big(vault, client, straight, bucket)
     yield from _small(vault, straight, bucket)
+    vault.wait_until_read()
     yield from _downloads(client, straight, bucket)
 
 
@@ -226,6 +228,7 @@ def _small(vault: RunningVault, straight: Any, bucket: str) -> Iterator[Row]:
             straight.put_object(Bucket=bucket, Key=f"bench/small-{turn}-{n}", Body=data)
 
     def together(act: Callable[[int, int], None], turn: int) -> float:
+        vault.wait_until_read()
         with ThreadPoolExecutor(CLIENTS) as pool:
             return timed(lambda: list(pool.map(lambda first: act(first, turn), range(CLIENTS))))
 

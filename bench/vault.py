@@ -16,8 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
+import psycopg
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 START_LIMIT = 120.0
+UNREAD = "SELECT 1 FROM readings WHERE state IN ('waiting', 'reading') LIMIT 1"
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
@@ -163,6 +166,15 @@ class RunningVault:
         if done.returncode:
             raise RuntimeError(f"manage.py {' '.join(arguments)}: {done.stderr[-2000:]}")
         return done.stdout
+
+    def wait_until_read(self, patience: float = 300) -> None:
+        """What was added before is read by now, and does not take its share of what is measured next."""
+        deadline = time.monotonic() + patience
+        with psycopg.connect(self.environment["DATABASE_URL"], autocommit=True) as connection:
+            while connection.execute(UNREAD).fetchone():
+                if time.monotonic() > deadline:
+                    raise RuntimeError("what was added is not read in time")
+                time.sleep(0.1)
 
     @contextmanager
     def managing(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:

@@ -22,6 +22,11 @@ from documents.views import (
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    # First what comes by the hundred: each address is compared with those above it.
+    path("uploads/", uploads.create_upload, name="uploads"),
+    path("uploads/foresee/", versions.foresee_uploads, name="foresee_uploads"),
+    path("uploads/twins/", versions.twins, name="twins"),
+    path("uploads/<uuid:upload_id>/", uploads.upload, name="upload"),
     path("", files.home, name="home"),
     path("files/", files.files, name="files"),
     path("files/<uuid:folder_id>/", files.files, name="folder"),
@@ -117,10 +122,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("space/import/state/", imports.import_state, name="import_state"),
     path("space/import/stop/", imports.stop_import, name="stop_import"),
     path("space/import/<str:ticket>/", imports.import_with_ticket, name="import_with_ticket"),
-    path("uploads/", uploads.create_upload, name="uploads"),
-    path("uploads/foresee/", versions.foresee_uploads, name="foresee_uploads"),
-    path("uploads/twins/", versions.twins, name="twins"),
-    path("uploads/<uuid:upload_id>/", uploads.upload, name="upload"),
     path("add/", uploads.add_files, name="add_files"),
     path("add/<str:ticket>/", uploads.add_files_with_ticket, name="add_files_with_ticket"),
 ]

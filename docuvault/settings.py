@@ -206,7 +206,7 @@ OFFICE_PROGRAM = env.str("DOCUVAULT_OFFICE", default="")
 AUTH_USER_MODEL = "accounts.User"
 # Handles are unique by an index on their lower case, which the check does not see.
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.adapters.People"]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 SIGNUP = env.str("DOCUVAULT_SIGNUP", default="invitation")

@@ -265,6 +265,14 @@ def about(item: Document | Folder, owner: UUID | None = None) -> About:
     return {"target_kind": kind, "target_id": item.pk, "target_name": item.name, "owner": owner or item.user_id}
 
 
+def last_number() -> int:
+    """The number of the last row of the trail; 0 where there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(max(id), 0) FROM audit_log")
+        number: int = cursor.fetchone()[0]
+    return number
+
+
 def record_many(
     verb: Verb,
     rows: list[tuple[str, UUID | str, str, UUID | None, dict[str, Any] | None]],

@@ -34,7 +34,7 @@ from documents.uploads import store_stream
 user = make_user("alice", "alice@vault.test", by=Actor.command(), is_confirmed=True)
 document = store_stream("a.txt", iter([b"paper"]), None, size_bound=5, by=Actor.for_user(user))
 client = Client()
-client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+client.force_login(user, backend="accounts.adapters.People")
 print(document.pk, client.cookies["sessionid"].value)
 """
 

@@ -160,7 +160,7 @@ def test_a_file_limit_is_set_and_told_and_files_left_are_counted(alice: User, ad
 
 def client(user: User) -> Client:
     made = Client()
-    made.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    made.force_login(user, backend="accounts.adapters.People")
     return made
 
 

@@ -8,6 +8,7 @@ transaction of its own: nobody waits long for the vault, and what a dead process
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -38,8 +39,9 @@ from sharing.audit import Verb
 logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
-# Documents in one transaction of purging: as many as take some tenth of a second.
-PURGE_BATCH = 100
+# Documents in one transaction of purging at most; fewer where so many take longer than others may have to wait.
+PURGE_BATCH, LEAST_PURGED = 50, 5
+PURGE_SECONDS = 0.1
 
 
 def trash_document(document: Document, *, by: Actor) -> TrashEntry:
@@ -264,16 +266,23 @@ def _left(keys: Sequence[UUID], owner_id: UUID) -> list[TrashEntry]:
 
 def _purge_in_steps(held: Callable[[], list[TrashEntry]], by: Actor, stop_at: datetime | None = None) -> int:
     """Purge what `held` gives under the vault's lock, a transaction at a time; answers how many entries that were."""
-    gone = 0
+    gone, size = 0, PURGE_BATCH
     while True:
         with transaction.atomic():
             entries = held()
-            step = _purge_some(entries, by, gone)
+            began = time.monotonic()
+            step = _purge_some(entries, by, gone, size)
         if not step:
             return len(entries)
         if stop_at is not None and now() >= stop_at:
             return 0
         gone += step
+        size = _paced(step, time.monotonic() - began)
+
+
+def _paced(count: int, seconds: float) -> int:
+    """How many documents go next, after so many have taken so long."""
+    return min(PURGE_BATCH, max(LEAST_PURGED, int(count * PURGE_SECONDS / max(seconds, 0.001))))
 
 
 def _batches(entries: Sequence[tuple[UUID, int]]) -> Iterator[list[UUID]]:
@@ -290,17 +299,18 @@ def _batches(entries: Sequence[tuple[UUID, int]]) -> Iterator[list[UUID]]:
         yield batch
 
 
-def _purge_some(entries: list[TrashEntry], by: Actor, gone: int) -> int:
+def _purge_some(entries: list[TrashEntry], by: Actor, gone: int, size: int) -> int:
     """One transaction's worth of entries of one vault: all of them, or some documents of a large one.
 
-    Answers how many documents went while the entry stays; 0 when all is done. `gone`: those of the steps before.
+    Answers how many documents went while the entry stays; 0 when all is done. `gone`: those of the steps before;
+    `size`: how many may go now.
     """
     rows = Document.objects.filter(trash__in=entries).order_by("pk").values_list("pk", "name")
-    documents = list(rows[: PURGE_BATCH + 1]) if len(entries) == 1 else []
-    if len(documents) <= PURGE_BATCH:
+    documents = list(rows[: size + 1]) if len(entries) == 1 else []
+    if len(documents) <= size:
         _purge(entries, by, gone)
         return 0
-    (entry,), documents = entries, documents[:PURGE_BATCH]
+    (entry,), documents = entries, documents[:size]
     freed = remove_documents([key for key, _name in documents])
     left = {"document_count": F("document_count") - len(documents), "size_bytes": F("size_bytes") - freed}
     TrashEntry.objects.filter(pk=entry.pk).update(**left)

@@ -221,7 +221,7 @@ def test_a_reader_of_a_folder_cannot_add_to_it(
 
 def test_a_request_from_another_site_is_refused(alice: User) -> None:
     strict = Client(enforce_csrf_checks=True)
-    strict.force_login(alice, backend="allauth.account.auth_backends.AuthenticationBackend")
+    strict.force_login(alice, backend="accounts.adapters.People")
     assert create(strict, 1, b"x").status_code == 403
     assert not Upload.objects.exists()
 

@@ -9,7 +9,7 @@ sender holds in memory.
 import hashlib
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 from uuid import UUID
 
@@ -44,6 +44,9 @@ logger = logging.getLogger(__name__)
 FINISH_AT_ONCE_BYTES = 64 * 1024 * 1024
 # A piece that no row names by then was left by a dead process.
 PIECE_DEADLINE = timedelta(hours=24)
+# For so long after it was noted a piece may be read; then it is noted anew.
+NOTE_HOLDS = timedelta(hours=6)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 # When a job looks whether the request that puts a file together has done so.
 SECOND_LOOK = timedelta(minutes=2)
 
@@ -107,7 +110,7 @@ class Arrived:
 
 
 class Staging:
-    """Stores pieces one after another; while one travels, the next is read.
+    """Stores pieces one after another; while one travels, the one before gets its row and the next is read.
 
     `is_held`: none gets its row before `keep` is called.
     """
@@ -116,41 +119,68 @@ class Staging:
         self.upload, self.offset, self.is_held = upload, offset, is_held
         self._arrived: list[Arrived] = []
         self._travelling: Beside[Arrived] | None = None
+        self._sent_to = offset
+        # Noted for deletion already, for a piece that is still to be read.
+        self._key_ahead, self._noted_at = "", LONG_AGO
 
     def add(self, data: bytes) -> None:
-        """Send a piece on its way, once the one before has arrived."""
-        self.settle()
-        key = new_key()
-        note_for_deletion([key], after=PIECE_DEADLINE)
+        """Send a piece on its way, once the one before has arrived. Raises as `settle` does."""
+        self._wait()
+        key, self._key_ahead = self._key_ahead or new_key(), ""
+        if now() > self._noted_at + NOTE_HOLDS:
+            note_for_deletion([key], after=PIECE_DEADLINE)
+        self._noted_at = LONG_AGO
         failpoint(Failpoint.PIECE_NOTED)
         let_go_of_database()
+        self._sent_to += len(data)
         self._travelling = Beside(lambda: Arrived(key, len(data), _put_hashed(key, data)))
+        if not self.is_held:
+            self.keep()
+            let_go_of_database()
 
     def settle(self) -> None:
         """Wait for the piece under way. Raises WrongOffset, UploadEnded, StoreUnavailable."""
-        travelling, self._travelling = self._travelling, None
-        if travelling is not None:
-            self._arrived.append(travelling.result())
-            if not self.is_held:
-                self.keep()
+        self._wait()
+        if not self.is_held:
+            self.keep()
 
     def keep(self) -> None:
         """Give what has arrived its rows. Raises WrongOffset, UploadEnded, StoreUnavailable."""
         if not self._arrived:
             return
+        key = new_key() if self._travelling is not None and self._sent_to < self.upload.declared_bytes else ""
         try:
             with transaction.atomic():
                 self._name(self._arrived)
+                self._note_ahead(key)
         except UploadRefused:
             self.drop()
             raise
         self._arrived = []
         failpoint(Failpoint.PIECE_NAMED)
 
+    def _note_ahead(self, key: str) -> None:
+        """For the piece to come, in the transaction that names the one before: one wait for the disk, not two."""
+        if self._key_ahead:
+            PendingDeletion.objects.filter(pk=self._key_ahead).delete()
+        if key:
+            note_for_deletion([key], after=PIECE_DEADLINE)
+        self._key_ahead, self._noted_at = key, now() if key else LONG_AGO
+
     def drop(self) -> None:
-        """Forget what has arrived and has no row."""
-        note_for_deletion([piece.object_key for piece in self._arrived])
-        self._arrived = []
+        """Forget what has arrived, or is under way, and has no row."""
+        try:
+            self._wait()
+        except Exception as error:  # noqa: BLE001 (its note stands, and falls due)
+            logger.debug("a piece of %s did not arrive: %s", self.upload.pk, error)
+        keys = [piece.object_key for piece in self._arrived]
+        note_for_deletion([*keys, self._key_ahead] if self._key_ahead else keys)
+        self._arrived, self._key_ahead = [], ""
+
+    def _wait(self) -> None:
+        travelling, self._travelling = self._travelling, None
+        if travelling is not None:
+            self._arrived.append(travelling.result())
 
     def _name(self, pieces: list[Arrived]) -> None:
         upload = Upload.objects.select_for_update().get(pk=self.upload.pk)

@@ -36,7 +36,7 @@ def _client(who: str) -> Any:
     from django.test import Client
 
     client = Client()
-    client.force_login(_actor(who).user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(_actor(who).user, backend="accounts.adapters.People")
     return client
 
 

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from documents import previews
-from documents.actions import arrivals, reading
+from documents.actions import arrivals, giving_way, reading
 from documents.extraction.lane import CannotRead
 from documents.extraction.tessdata import unpack
 from documents.storage import StoreError
@@ -74,7 +74,7 @@ def prepare_languages() -> None:
 
 
 def _lane(number: int, stopping: threading.Event, is_until_idle: bool) -> None:
-    lane = previews.new_lane()
+    lane, way = previews.new_lane(), giving_way.GivingWay()
     turn = number
     looks = 0
     try:
@@ -85,6 +85,9 @@ def _lane(number: int, stopping: threading.Event, is_until_idle: bool) -> None:
                     (settings.DATA_DIR / BEAT).touch()
                 if looks % LOOKS_BETWEEN == 0:
                     reading.take_up_left_behind()
+                if not is_until_idle and way.must_wait():
+                    stopping.wait(giving_way.LOOK_SECONDS)
+                    continue
                 version_id = reading.claim(turn)
                 if version_id is not None:
                     turn, looks = turn + 1, 1
