@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 Item = TypeVar("Item")
 # Documents in one transaction of purging at most; fewer where so many take longer than others may have to wait.
 PURGE_BATCH, LEAST_PURGED = 50, 5
-PURGE_SECONDS = 0.1
+PURGE_SECONDS = 0.05
 
 
 def trash_document(document: Document, *, by: Actor) -> TrashEntry:
