@@ -184,7 +184,7 @@ def reach(place: str, at_least: Level = Level.VIEW) -> frozenset[str]:
 
 def sign_in(user: User) -> Client:
     client = Client()
-    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(user, backend="accounts.adapters.People")
     return client
 
 

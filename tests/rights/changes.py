@@ -1,7 +1,7 @@
 """What a request changes, table by table, and whether the trail is told of it in the very transaction of the change.
 
 The world stands in one open transaction, so each transaction of a request is a savepoint in it: what each outermost
-block has touched is counted when it ends. What is changed outside of any block is found by what is left.
+block has touched is counted when it ends, and a statement outside of any block by itself.
 """
 
 from collections import Counter
@@ -50,7 +50,12 @@ class Changes:
             counts = _now()
             self._first = counts if self._first is None else self._first
             self._begun = {key: counts if before is None else before for key, before in self._begun.items()}
-        return execute(sql, params, many, context)
+        if not may_change or self._begun:
+            return execute(sql, params, many, context)
+        before = _now()  # outside of any block a statement is a transaction of its own
+        answer = execute(sql, params, many, context)
+        self.blocks.append(_now() - before)
+        return answer
 
     def entered(self, block: transaction.Atomic) -> None:
         if len(connection.savepoint_ids) == self._base:
