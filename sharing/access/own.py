@@ -43,9 +43,7 @@ def visible_topics(actor: Actor) -> QuerySet[Topic]:
 
 def fetch_topic(actor: Actor, topic_id: UUID, *, to_change: bool = False) -> Topic:
     """A topic the actor may use, or change: his own; everybody's only as an admin."""
-    topic = visible_topics(actor).filter(pk=topic_id).first()
-    if topic is None:
-        raise NotVisible
+    topic = one_of(visible_topics(actor).filter(pk=topic_id))
     if to_change and topic.is_system and not actor.is_admin:
         raise NotAllowed(_("This topic belongs to everybody; only an admin can change it."))
     return topic

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from documents.models import Document, Folder
-from sharing.access.levels import Level, NotAllowed, NotVisible, Row
+from sharing.access.levels import Level, NotAllowed, NotVisible, Row, one_of
 from sharing.access.rule import (
     require_adding,
     require_document,
@@ -65,33 +65,25 @@ def visible_ancestors(actor: Actor, folder: Folder | None) -> list[Folder]:
 
 def fetch_document(actor: Actor, document_id: UUID, at_least: Level = Level.VIEW) -> Document:
     """A live document by id. Raises NotVisible or NotAllowed."""
-    document = Document.objects.live().select_related("folder").filter(pk=document_id).first()
-    if document is None:
-        raise NotVisible
+    document = one_of(Document.objects.live().select_related("folder").filter(pk=document_id))
     return require_document(actor, document, at_least)
 
 
 def fetch_folder_to_add(actor: Actor, folder_id: UUID) -> Folder:
     """A live folder by id, for putting files into it. Raises NotVisible or NotAllowed."""
-    folder = Folder.objects.live().filter(pk=folder_id).first()
-    if folder is None:
-        raise NotVisible
+    folder = one_of(Folder.objects.live().filter(pk=folder_id))
     return require_adding(actor, folder)
 
 
 def fetch_document_to_replace(actor: Actor, document_id: UUID) -> Document:
     """A live document by id, for giving it a new version. Raises NotVisible or NotAllowed."""
-    document = Document.objects.live().select_related("folder").filter(pk=document_id).first()
-    if document is None:
-        raise NotVisible
+    document = one_of(Document.objects.live().select_related("folder").filter(pk=document_id))
     return require_replacing(actor, document)
 
 
 def fetch_folder(actor: Actor, folder_id: UUID, at_least: Level = Level.VIEW) -> Folder:
     """A live folder by id. Raises NotVisible or NotAllowed."""
-    folder = Folder.objects.live().filter(pk=folder_id).first()
-    if folder is None:
-        raise NotVisible
+    folder = one_of(Folder.objects.live().filter(pk=folder_id))
     return require_folder(actor, folder, at_least)
 
 
