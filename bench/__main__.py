@@ -19,7 +19,9 @@ IDLE_LIMIT_MB, AFTER_LIMIT_MB, READY_LIMIT = 700, 1_100, 6.0
 
 def memory_row(vault: RunningVault, when: str, limit: int) -> Row:
     used = vault.memory_mb()
-    return Row(f"memory of all processes, {when} (PSS)", f"{used:.0f} MB", "", "", f"< {limit} MB", used < limit)
+    parts = ", ".join(f"{name} {size:.0f}" for name, size in vault.memory_by_part().items())
+    name = f"memory of all processes, {when} (PSS: {parts})"
+    return Row(name, f"{used:.0f} MB", "", "", f"< {limit} MB", used < limit)
 
 
 def measured(parts: list[str]) -> Iterator[Row]:

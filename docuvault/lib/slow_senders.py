@@ -9,6 +9,7 @@ slow but steady sender, a paused download and an answer under way stay.
 Rejected: a thread for each body that waits beside it. The server frees neither that thread nor the connection.
 """
 
+import io
 import logging
 import os
 import socket
@@ -185,6 +186,10 @@ class WatchedBody:
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.readline, b"")
 
+    def let_go(self) -> None:
+        """Free what has been read: a request is garbage that is found late."""
+        self._body = io.BytesIO()
+
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -196,8 +201,12 @@ def ending_slow_senders(application: Application, seconds: float) -> Application
     watcher = SlowSenders(seconds)
 
     def watched(request: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if request.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in request:
-            request["wsgi.input"] = WatchedBody(request["wsgi.input"], watcher)
-        return application(request, start_response)
+        if request.get("CONTENT_LENGTH", "0") == "0" and "HTTP_TRANSFER_ENCODING" not in request:
+            return application(request, start_response)
+        request["wsgi.input"] = body = WatchedBody(request["wsgi.input"], watcher)
+        try:
+            return application(request, start_response)
+        finally:
+            body.let_go()
 
     return watched

@@ -1,8 +1,10 @@
 """Who sends too slowly is ended, and nobody else: real connections, with the time told instead of waited for."""
 
+import io
 import os
 import socket
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -100,3 +102,24 @@ def test_every_read_of_a_body_is_known_while_it_lasts() -> None:
         thread.join(10)
     assert seen == [b"ab", b"cd\n", b"efg\n", b"h"]
     assert ending_slow_senders(application, 0) is application
+
+
+class Sent(io.BytesIO):
+    """A body that can be watched going away."""
+
+
+def test_what_was_read_of_a_body_does_not_live_as_long_as_its_request() -> None:
+    kept: list[dict[str, Any]] = []  # as a request is, until the collector finds it
+
+    def application(environ: dict[str, Any], _start: object) -> list[bytes]:
+        kept.append(environ)
+        return [environ["wsgi.input"].read()]
+
+    watched = ending_slow_senders(application, PATIENCE)
+    body = Sent(b"abc")
+    freed = weakref.ref(body)
+    environ = {"CONTENT_LENGTH": "3", "wsgi.input": body}
+    del body
+    assert watched(environ, None) == [b"abc"]
+    assert freed() is None
+    assert kept[0]["wsgi.input"].read() == b""
