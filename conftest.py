@@ -1,6 +1,7 @@
 """The cast and the ground every test stands on: a real PostgreSQL as the application's own role."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,7 +21,20 @@ from tests.emptying import Emptier
 from tests.totals import TOTALS
 
 CORPUS = Path(os.environ.get("DOCUVAULT_CORPUS") or Path(__file__).resolve().parent.parent / "shared" / "corpus")
+# Folders whose tests take seconds each.
+LONG = frozenset({"browser", "faults", "stack"})
 PASSWORD = "correct horse battery staple"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that wait for browsers and processes first, then those of many tests: so no worker is left with a long
+    file at the end. Within a file the order stays."""
+    counts = Counter(item.path for item in items)
+
+    def place(item: pytest.Item) -> tuple[bool, int, str]:
+        return LONG.isdisjoint(item.path.parts), -counts[item.path], str(item.path)
+
+    items.sort(key=place)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

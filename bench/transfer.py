@@ -122,13 +122,13 @@ def send_form(client: Client, name: str, size: int) -> None:
 @contextmanager
 def watched_memory(vault: RunningVault) -> Iterator[Callable[[], float]]:
     """By how many MB the web processes grew at most while the block ran."""
-    before = peak = vault.memory_mb(containing="granian")
+    before = peak = vault.memory_mb(containing="docuvault.serving")
     done = threading.Event()
 
     def watch() -> None:
         nonlocal peak
         while not done.wait(0.1):
-            peak = max(peak, vault.memory_mb(containing="granian"))
+            peak = max(peak, vault.memory_mb(containing="docuvault.serving"))
 
     thread = threading.Thread(target=watch)
     thread.start()

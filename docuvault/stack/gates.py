@@ -102,7 +102,7 @@ def test(arguments: Sequence[str]) -> int:
     pytest_services.start_services()
     failed = run_gates([*STATIC, *DJANGO], TYPES)
     begun = time.monotonic()
-    words = ["-q", "-n", "2", "--dist", "loadfile", "-m", "not soak", *arguments]
+    words = ["-q", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "not soak", *arguments]
     done = subprocess.run(_python("-m", "pytest", *words), cwd=CHECKOUT, check=False)
     if done.returncode:
         failed.append("tests")

@@ -17,6 +17,7 @@ from docuvault.stack.configuration import (
 )
 from docuvault.stack.objectstore import BUCKET, ObjectStoreServer
 from docuvault.stack.postgres import Postgres
+from docuvault.stack.prepared import Prepared
 from docuvault.stack.process import StackError
 from docuvault.stack.reader import Reader
 from docuvault.stack.record import Record
@@ -38,6 +39,7 @@ class Vault:
         for name in self.record.end_left_overs():
             say("stack", f"ended {name}, left over from a stack that was killed")
         self.secrets = own_secrets(configuration.data)
+        self.prepared = Prepared(configuration.data, {**configuration.given, **self.secrets})
         self.postgres: Postgres | None = None
         self.store: ObjectStoreServer | None = None
 
@@ -98,7 +100,9 @@ class Vault:
     def prepare(self, supervisor: Supervisor) -> list[str]:
         """Schema, schedules, static files, first admin: one process. Answers what it has to say."""
         command = [sys.executable, "manage.py", "prepare"]
-        return supervisor.run_once(command, self.environment(), CHECKOUT, "prepare")
+        news = supervisor.run_once(command, self.environment(), CHECKOUT, "prepare")
+        self.prepared.note(news)
+        return news
 
     def close(self) -> None:
         self.configuration.stack_env.unlink(missing_ok=True)
@@ -126,13 +130,17 @@ def run(environ: Mapping[str, str]) -> int:
     with supervised(vault) as supervisor:
         try:
             vault.start_services(supervisor)
-            news = vault.prepare(supervisor)
+            # A database of somebody else's may have been exchanged meanwhile.
+            is_prepared = configuration.is_database_ours and vault.prepared.is_it()
+            news = [] if is_prepared else vault.prepare(supervisor)
             environment = vault.running_environment()
             web = Web(configuration, environment)
             supervisor.start(Worker(environment), web)
             supervisor.wait_ready(web)
-            supervisor.start(Reader(environment))  # only now: what it imports would hold up the first page
             _announce(configuration, news)
+            if is_prepared:
+                _tell(vault.prepare(supervisor))
+            supervisor.start(Reader(environment))  # only now: what it imports would hold up the first page
             supervisor.watch()
         except Stopping:
             pass
@@ -142,9 +150,18 @@ def run(environ: Mapping[str, str]) -> int:
 
 def _announce(configuration: Configuration, news: list[str]) -> None:
     lines = ["", "  DocuVault is ready", "", f"    {configuration.base_url}", ""]
-    lines += [f"    {line}" for line in news if line.strip()]
+    lines += _indented(news)
     lines += [f"    Data: {configuration.data}", "    Stop: Ctrl-C, or `make stop`", ""]
     print("\n".join(lines), flush=True)
+
+
+def _tell(news: list[str]) -> None:
+    if lines := _indented(news):
+        print("\n".join(["", *lines, ""]), flush=True)
+
+
+def _indented(news: list[str]) -> list[str]:
+    return [f"    {line}" for line in news if line.strip()]
 
 
 def run_beside(environ: Mapping[str, str], *arguments: str) -> int:

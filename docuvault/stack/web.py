@@ -21,7 +21,7 @@ WORKERS, THREADS = "2", "128"
 def command(bind: str, port: int) -> list[str]:
     """The server's own command line, here and in a container."""
     return [
-        sys.executable, "-m", "granian", "docuvault.wsgi:application", "--interface", "wsgi",
+        sys.executable, "-m", "docuvault.serving", "docuvault.wsgi:application", "--interface", "wsgi",
         "--host", bind, "--port", str(port), "--workers", WORKERS,
         "--blocking-threads", THREADS, "--backpressure", THREADS, "--http", "1", "--no-ws",
         "--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "10",
