@@ -21,17 +21,15 @@ class Prepared:
         self.digest = digest_of(CHECKOUT, settings)
 
     def is_it(self) -> bool:
-        """Whether the last start, with the same files and settings, had nothing left to say."""
+        """Whether the last start had the same files and settings."""
         try:
             return self.file.read_text() == self.digest
         except OSError:
             return False
 
-    def note(self, news: list[str]) -> None:
-        """All is up to date. What had to be said (a first admin's link) is said at the next start, too."""
-        if news:
-            self.file.unlink(missing_ok=True)
-        elif not self.is_it():
+    def note(self) -> None:
+        """All is up to date."""
+        if not self.is_it():
             write_private(self.file, self.digest)
 
 

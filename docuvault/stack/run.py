@@ -101,7 +101,7 @@ class Vault:
         """Schema, schedules, static files, first admin: one process. Answers what it has to say."""
         command = [sys.executable, "manage.py", "prepare"]
         news = supervisor.run_once(command, self.environment(), CHECKOUT, "prepare")
-        self.prepared.note(news)
+        self.prepared.note()
         return news
 
     def close(self) -> None:

@@ -11,14 +11,12 @@ from docuvault.stack.prepared import Prepared, digest_of
 SETTINGS = {"DOCUVAULT_SECRET_KEY": "s", "HOME": "/home/x"}
 
 
-def test_a_start_that_had_nothing_to_say_is_remembered(tmp_path: Path) -> None:
+def test_a_start_is_remembered_until_a_setting_changes(tmp_path: Path) -> None:
     assert not Prepared(tmp_path, SETTINGS).is_it()
-    Prepared(tmp_path, SETTINGS).note([])
+    Prepared(tmp_path, SETTINGS).note()
     assert Prepared(tmp_path, SETTINGS).is_it()
     assert Prepared(tmp_path, {**SETTINGS, "HOME": "/home/y"}).is_it()
     assert not Prepared(tmp_path, {**SETTINGS, "DOCUVAULT_TRASH_DAYS": "3"}).is_it()
-    Prepared(tmp_path, SETTINGS).note(["There is no admin yet."])
-    assert not Prepared(tmp_path, SETTINGS).is_it()
 
 
 @pytest.mark.parametrize(
