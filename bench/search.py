@@ -67,7 +67,7 @@ ROWS = (
     """INSERT INTO versions (id, document_id, number, object_key, size_bytes, sha256, content_type)
        SELECT id, id, 1, id::text, 1000 + n, repeat('0', 64), 'application/pdf' FROM seed""",
     """INSERT INTO readings (version_id, owner_id, state, page_count, language)
-       SELECT id, %(owner)s, 'ready', 1, CASE WHEN n % 5 = 4 THEN '' ELSE 'en' END FROM seed""",
+       SELECT id, %(owner)s, 'ready', 1, CASE WHEN n %% 5 = 4 THEN '' ELSE 'en' END FROM seed""",
     "INSERT INTO pages (reading_id, number, text) SELECT id, 1, words FROM seed",
     "DROP TABLE seed",
 )

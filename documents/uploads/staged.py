@@ -8,8 +8,11 @@ sender holds in memory.
 
 import hashlib
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import zip_longest
 from typing import BinaryIO
 from uuid import UUID
 
@@ -25,7 +28,7 @@ from documents.sniffing import HEAD_BYTES, sniff
 from documents.storage import StoreError, StoreUnavailable, new_key, store
 from documents.uploads.ending import fail_upload, note_for_deletion
 from documents.uploads.filing import Received, file_document
-from documents.uploads.incoming import Checksum, Incoming
+from documents.uploads.incoming import Checksum, Incoming, Piece
 from documents.uploads.refusals import (
     TooLarge,
     UploadEnded,
@@ -77,15 +80,15 @@ def receive(
     let_go_of_database()
     incoming = Incoming(stream, room if length is None else length, checksum)
     staging = Staging(upload, offset, is_held=checksum is not None)
-    data = incoming.piece()
-    if offset == 0 and len(data) == upload.declared_bytes and not upload.is_import:
+    piece = incoming.piece()
+    if offset == 0 and len(piece) == upload.declared_bytes and not upload.is_import:
         if length is None:
             incoming.must_be_over()
         incoming.must_match()
-        return _file_at_once(upload, data, by)
-    while data:
-        staging.add(data)
-        data = incoming.piece()
+        return _file_at_once(upload, piece, by)
+    while len(piece):
+        staging.add(piece)
+        piece = incoming.piece()
     staging.settle()
     try:
         incoming.must_match()
@@ -123,7 +126,7 @@ class Staging:
         # Noted for deletion already, for a piece that is still to be read.
         self._key_ahead, self._noted_at = "", LONG_AGO
 
-    def add(self, data: bytes) -> None:
+    def add(self, piece: Piece) -> None:
         """Send a piece on its way, once the one before has arrived. Raises as `settle` does."""
         self._wait()
         key, self._key_ahead = self._key_ahead or new_key(), ""
@@ -132,8 +135,8 @@ class Staging:
         self._noted_at = LONG_AGO
         failpoint(Failpoint.PIECE_NOTED)
         let_go_of_database()
-        self._sent_to += len(data)
-        self._travelling = Beside(lambda: Arrived(key, len(data), _put_hashed(key, data)))
+        self._sent_to += len(piece)
+        self._travelling = Beside(lambda: _put(key, piece))
         if not self.is_held:
             self.keep()
             let_go_of_database()
@@ -206,10 +209,10 @@ class Staging:
         self.offset = offset
 
 
-def _put_hashed(key: str, data: bytes) -> str:
-    store().put(key, data)
+def _put(key: str, piece: Piece) -> Arrived:
+    store().put(key, piece.data, piece.md5)
     failpoint(Failpoint.PIECE_PUT)
-    return hashlib.sha256(data).hexdigest()
+    return Arrived(key, len(piece), piece.sha256)
 
 
 def _claim(key: str) -> None:
@@ -218,13 +221,13 @@ def _claim(key: str) -> None:
         raise StoreUnavailable("the piece arrived too slowly")  # its note fell due; it is sent again
 
 
-def _file_at_once(upload: Upload, data: bytes, by: Actor) -> Upload:
+def _file_at_once(upload: Upload, piece: Piece, by: Actor) -> Upload:
     """The whole file is here and small: one put and one transaction."""
     key = new_key()
     note_for_deletion([key], after=PIECE_DEADLINE)
     let_go_of_database()
-    digest = _put_hashed(key, data)
-    received = Received(key, len(data), digest, sniff(data[:HEAD_BYTES], upload.name), is_noted=True)
+    _put(key, piece)
+    received = Received(key, len(piece), piece.sha256, sniff(piece.data[:HEAD_BYTES], upload.name), is_noted=True)
     try:
         file_document(upload, received, by=by, is_all=True)
     except (UploadRefused, access.NotVisible, access.NotAllowed) as error:
@@ -314,15 +317,25 @@ def _one_object(upload: Upload, pieces: list[UploadPiece]) -> Received:
     let_go_of_database()
     head = b""
     with store().writing(key) as writer:
-        for piece in pieces:
-            digest = hashlib.sha256()
-            for chunk in store().open(piece.object_key):
-                digest.update(chunk)
-                if len(head) < HEAD_BYTES:
-                    head += chunk[: HEAD_BYTES - len(head)]
-                writer.write(chunk)
-            if digest.hexdigest() != piece.sha256:
+        for piece, data in _fetched(pieces):
+            if hashlib.sha256(data).hexdigest() != piece.sha256:
                 raise StoreError(f"a staged piece of upload {upload.pk} is not what was received")
+            if len(head) < HEAD_BYTES:
+                head += data[: HEAD_BYTES - len(head)]
+            writer.write(data)
             failpoint(Failpoint.PIECE_COPIED)
     failpoint(Failpoint.UPLOAD_ASSEMBLED)
     return Received(key, writer.size_bytes, writer.sha256, sniff(head, upload.name), is_noted=True)
+
+
+def _fetched(pieces: list[UploadPiece]) -> Iterator[tuple[UploadPiece, bytes]]:
+    """Each with its bytes; those of the next come while these are hashed and sent on."""
+    ahead: Beside[bytes] | None = None
+    for piece, following in zip_longest(pieces, pieces[1:]):
+        data = _fetch(piece) if ahead is None else ahead.result()
+        ahead = None if following is None else Beside(partial(_fetch, following))
+        yield piece, data
+
+
+def _fetch(piece: UploadPiece) -> bytes:
+    return b"".join(store().open(piece.object_key))
