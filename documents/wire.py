@@ -49,11 +49,11 @@ class Wire:
         self._pool = manager.connection_from_url(self._root)
 
     def put(self, key: str, data: bytes, md5: str, *, upload_id: str = "", number: int = 0) -> str:
-        """Send an object, or a part of one; answers the ETag.
+        """Send an object, or a part of one, with its `md5` where there is one; answers the ETag.
 
         Raises ClientError, or urllib3's errors where nothing answers.
         """
-        headers = {"Content-MD5": md5, "Content-Type": "application/octet-stream"}
+        headers = {"Content-Type": "application/octet-stream", **({"Content-MD5": md5} if md5 else {})}
         query = f"?partNumber={number}&uploadId={quote(upload_id, safe='-._~')}" if upload_id else ""
         answer = self._asked("PUT", key, headers, "ETag", data, query)
         answer.drain_conn()

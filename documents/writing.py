@@ -31,9 +31,9 @@ class PartReceipt:
 class Parts(Protocol):
     """What a writer asks of the store."""
 
-    def put(self, key: str, data: bytes, md5: bytes = b"") -> None: ...
+    def put(self, key: str, data: bytes) -> None: ...
     def begin_multipart(self, key: str) -> str: ...
-    def put_part(self, key: str, upload_id: str, number: int, data: bytes, md5: bytes = b"") -> PartReceipt: ...
+    def put_part(self, key: str, upload_id: str, number: int, data: bytes) -> PartReceipt: ...
     def complete_multipart(self, key: str, upload_id: str, parts: list[PartReceipt]) -> None: ...
     def abort_multipart(self, key: str, upload_id: str) -> None: ...
     def delete(self, key: str) -> None: ...
@@ -67,8 +67,6 @@ class ObjectWriter:
         self._hash = hashlib.sha256()
         self._chunks: list[bytes] = []
         self._collected = 0
-        # Of the part being filled, taken here so that the thread which sends it does nothing else.
-        self._md5 = hashlib.md5(usedforsecurity=False)
         self._upload_id = ""
         self._parts: list[PartReceipt] = []
         self._sending: Beside[PartReceipt] | None = None
@@ -93,8 +91,7 @@ class ObjectWriter:
     def finish(self) -> None:
         """Make the object. Raises StoreError."""
         if not self._upload_id:
-            data, md5 = self._take()
-            self.store.put(self.key, data, md5)
+            self.store.put(self.key, self._take())
         else:
             if self._collected:
                 self._send()
@@ -117,24 +114,22 @@ class ObjectWriter:
             logger.warning("left behind %s: %s", self.key, error)
 
     def _collect(self, chunk: bytes) -> None:
-        self._md5.update(chunk)
         self._chunks.append(chunk)
         self._collected += len(chunk)
 
-    def _take(self) -> tuple[bytes, bytes]:
+    def _take(self) -> bytes:
         data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        md5 = self._md5.digest()
-        self._chunks, self._collected, self._md5 = [], 0, hashlib.md5(usedforsecurity=False)
-        return data, md5
+        self._chunks, self._collected = [], 0
+        return data
 
     def _send(self) -> None:
         """Send what is collected as the next part, once the one before has arrived."""
-        data, md5 = self._take()
+        data = self._take()
         if not self._upload_id:
             self._upload_id = self.store.begin_multipart(self.key)
         self._wait()
         number = len(self._parts) + 1
-        self._sending = Beside(lambda: self.store.put_part(self.key, self._upload_id, number, data, md5))
+        self._sending = Beside(lambda: self.store.put_part(self.key, self._upload_id, number, data))
 
     def _wait(self) -> None:
         sending, self._sending = self._sending, None

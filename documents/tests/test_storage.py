@@ -173,11 +173,11 @@ def test_parts_are_sent_in_order_one_at_a_time(store: ObjectStore, monkeypatch: 
     busy = threading.Lock()
     original = store.put_part
 
-    def watched(key: str, upload_id: str, number: int, data: bytes, md5: bytes) -> storage.PartReceipt:
+    def watched(key: str, upload_id: str, number: int, data: bytes) -> storage.PartReceipt:
         assert busy.acquire(blocking=False), "two parts at once"
         try:
             numbers.append(number)
-            return original(key, upload_id, number, data, md5)
+            return original(key, upload_id, number, data)
         finally:
             busy.release()
 

@@ -32,18 +32,6 @@ class Checksum:
         return bool(self._hash.digest() == self.expected)
 
 
-@dataclass(frozen=True)
-class Piece:
-    """Some of the bytes, and their digests: taken while they arrive, so that sending them on does nothing else."""
-
-    data: bytes
-    md5: bytes
-    sha256: str
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-
 @dataclass
 class Incoming:
     """The body of a request, read a piece at a time; `cut` tells how it broke off."""
@@ -53,11 +41,10 @@ class Incoming:
     checksum: Checksum | None = None
     cut: Exception | None = None
 
-    def piece(self) -> Piece:
+    def piece(self) -> bytes:
         """The next bytes, as many as a piece holds; fewer at the end or at a cut."""
         wanted = min(PIECE_BYTES, self.left)
         chunks: list[bytes] = []
-        md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
         while wanted and self.cut is None:
             try:
                 chunk = self.stream.read(min(TAKE_BYTES, wanted))
@@ -68,14 +55,11 @@ class Incoming:
                 self.cut = EOFError("the connection ended before the file did")
                 break
             chunks.append(chunk)
-            md5.update(chunk)
-            sha256.update(chunk)
             if self.checksum is not None:
                 self.checksum.take(chunk)
             wanted -= len(chunk)
             self.left -= len(chunk)
-        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        return Piece(data, md5.digest(), sha256.hexdigest())
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def must_match(self) -> None:
         """Raises WrongChecksum where a checksum was sent, and what arrived is not what it was taken of."""

@@ -8,6 +8,7 @@ sender holds in memory.
 
 import hashlib
 import logging
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,7 +29,7 @@ from documents.sniffing import HEAD_BYTES, sniff
 from documents.storage import StoreError, StoreUnavailable, new_key, store
 from documents.uploads.ending import fail_upload, note_for_deletion
 from documents.uploads.filing import Received, file_document
-from documents.uploads.incoming import Checksum, Incoming, Piece
+from documents.uploads.incoming import Checksum, Incoming
 from documents.uploads.refusals import (
     TooLarge,
     UploadEnded,
@@ -44,6 +45,8 @@ from sharing import access
 
 logger = logging.getLogger(__name__)
 
+# The sync to disk of one piece costs as much time as sending the next.
+MOST_TRAVELLING = 2
 FINISH_AT_ONCE_BYTES = 64 * 1024 * 1024
 # A piece that no row names by then was left by a dead process.
 PIECE_DEADLINE = timedelta(hours=24)
@@ -80,15 +83,15 @@ def receive(
     let_go_of_database()
     incoming = Incoming(stream, room if length is None else length, checksum)
     staging = Staging(upload, offset, is_held=checksum is not None)
-    piece = incoming.piece()
-    if offset == 0 and len(piece) == upload.declared_bytes and not upload.is_import:
+    data = incoming.piece()
+    if offset == 0 and len(data) == upload.declared_bytes and not upload.is_import:
         if length is None:
             incoming.must_be_over()
         incoming.must_match()
-        return _file_at_once(upload, piece, by)
-    while len(piece):
-        staging.add(piece)
-        piece = incoming.piece()
+        return _file_at_once(upload, data, by)
+    while data:
+        staging.add(data)
+        data = incoming.piece()
     staging.settle()
     try:
         incoming.must_match()
@@ -113,7 +116,7 @@ class Arrived:
 
 
 class Staging:
-    """Stores pieces one after another; while one travels, the one before gets its row and the next is read.
+    """Stores pieces one after another; while some travel, those before get their rows and the next is read.
 
     `is_held`: none gets its row before `keep` is called.
     """
@@ -121,28 +124,28 @@ class Staging:
     def __init__(self, upload: Upload, offset: int, *, is_held: bool = False) -> None:
         self.upload, self.offset, self.is_held = upload, offset, is_held
         self._arrived: list[Arrived] = []
-        self._travelling: Beside[Arrived] | None = None
+        self._travelling: deque[Beside[Arrived]] = deque()
         self._sent_to = offset
         # Noted for deletion already, for a piece that is still to be read.
         self._key_ahead, self._noted_at = "", LONG_AGO
 
-    def add(self, piece: Piece) -> None:
-        """Send a piece on its way, once the one before has arrived. Raises as `settle` does."""
-        self._wait()
+    def add(self, data: bytes) -> None:
+        """Send a piece on its way, once few are left on theirs. Raises as `settle` does."""
+        self._wait(MOST_TRAVELLING - 1)
         key, self._key_ahead = self._key_ahead or new_key(), ""
         if now() > self._noted_at + NOTE_HOLDS:
             note_for_deletion([key], after=PIECE_DEADLINE)
         self._noted_at = LONG_AGO
         failpoint(Failpoint.PIECE_NOTED)
         let_go_of_database()
-        self._sent_to += len(piece)
-        self._travelling = Beside(lambda: _put(key, piece))
+        self._sent_to += len(data)
+        self._travelling.append(Beside(lambda: _put(key, data)))
         if not self.is_held:
             self.keep()
             let_go_of_database()
 
     def settle(self) -> None:
-        """Wait for the piece under way. Raises WrongOffset, UploadEnded, StoreUnavailable."""
+        """Wait for the pieces under way. Raises WrongOffset, UploadEnded, StoreUnavailable."""
         self._wait()
         if not self.is_held:
             self.keep()
@@ -151,7 +154,7 @@ class Staging:
         """Give what has arrived its rows. Raises WrongOffset, UploadEnded, StoreUnavailable."""
         if not self._arrived:
             return
-        key = new_key() if self._travelling is not None and self._sent_to < self.upload.declared_bytes else ""
+        key = new_key() if self._travelling and self._sent_to < self.upload.declared_bytes else ""
         try:
             with transaction.atomic():
                 self._name(self._arrived)
@@ -172,18 +175,19 @@ class Staging:
 
     def drop(self) -> None:
         """Forget what has arrived, or is under way, and has no row."""
-        try:
-            self._wait()
-        except Exception as error:  # noqa: BLE001 (its note stands, and falls due)
-            logger.debug("a piece of %s did not arrive: %s", self.upload.pk, error)
+        while self._travelling:
+            try:
+                self._wait()
+            except Exception as error:  # noqa: BLE001 (its note stands, and falls due)
+                logger.debug("a piece of %s did not arrive: %s", self.upload.pk, error)
         keys = [piece.object_key for piece in self._arrived]
         note_for_deletion([*keys, self._key_ahead] if self._key_ahead else keys)
         self._arrived, self._key_ahead = [], ""
 
-    def _wait(self) -> None:
-        travelling, self._travelling = self._travelling, None
-        if travelling is not None:
-            self._arrived.append(travelling.result())
+    def _wait(self, left: int = 0) -> None:
+        """Until no more than so many are under way; in their order, so none gets its row before one that failed."""
+        while len(self._travelling) > left:
+            self._arrived.append(self._travelling.popleft().result())
 
     def _name(self, pieces: list[Arrived]) -> None:
         upload = Upload.objects.select_for_update().get(pk=self.upload.pk)
@@ -209,10 +213,10 @@ class Staging:
         self.offset = offset
 
 
-def _put(key: str, piece: Piece) -> Arrived:
-    store().put(key, piece.data, piece.md5)
+def _put(key: str, data: bytes) -> Arrived:
+    store().put(key, data)
     failpoint(Failpoint.PIECE_PUT)
-    return Arrived(key, len(piece), piece.sha256)
+    return Arrived(key, len(data), hashlib.sha256(data).hexdigest())
 
 
 def _claim(key: str) -> None:
@@ -221,13 +225,13 @@ def _claim(key: str) -> None:
         raise StoreUnavailable("the piece arrived too slowly")  # its note fell due; it is sent again
 
 
-def _file_at_once(upload: Upload, piece: Piece, by: Actor) -> Upload:
+def _file_at_once(upload: Upload, data: bytes, by: Actor) -> Upload:
     """The whole file is here and small: one put and one transaction."""
     key = new_key()
     note_for_deletion([key], after=PIECE_DEADLINE)
     let_go_of_database()
-    _put(key, piece)
-    received = Received(key, len(piece), piece.sha256, sniff(piece.data[:HEAD_BYTES], upload.name), is_noted=True)
+    arrived = _put(key, data)
+    received = Received(key, len(data), arrived.sha256, sniff(data[:HEAD_BYTES], upload.name), is_noted=True)
     try:
         file_document(upload, received, by=by, is_all=True)
     except (UploadRefused, access.NotVisible, access.NotAllowed) as error:

@@ -5,6 +5,7 @@ object that a dead process leaves is found by the sweep. Plain SQL, since files 
 the hundred and building these statements with the ORM costs more than running them.
 """
 
+import hashlib
 import uuid
 from datetime import timedelta
 from typing import BinaryIO
@@ -79,14 +80,14 @@ def file_whole(
         quota.require(owner.pk, size_bytes)
     let_go_of_database()
     incoming = Incoming(stream, size_bytes, checksum)
-    piece = incoming.piece()
-    if len(piece) != size_bytes:
+    data = incoming.piece()
+    if len(data) != size_bytes:
         raise UploadRefused(_("The connection ended before the file did."))
     incoming.must_match()
     key, put_at = new_key(), now()
-    store().put(key, piece.data, piece.md5)
+    store().put(key, data)
     failpoint(Failpoint.WHOLE_PUT)
-    received = Received(key, size_bytes, piece.sha256, sniff(piece.data[:HEAD_BYTES], name))
+    received = Received(key, size_bytes, hashlib.sha256(data).hexdigest(), sniff(data[:HEAD_BYTES], name))
     upload = Upload(
         pk=upload_id or uuid.uuid4(),
         user=owner,

@@ -66,7 +66,24 @@ class ObjectStoreServer:
     def spawn(self, output: int | None = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
         """Start without waiting. The key goes by the environment: argv can be read by everybody."""
         return spawn(
-            [rclone(), "serve", "s3", self.root, "--addr", f"127.0.0.1:{self.port}", "--log-level", "ERROR"],
+            [
+                rclone(),
+                "serve",
+                "s3",
+                self.root,
+                "--addr",
+                f"127.0.0.1:{self.port}",
+                "--log-level",
+                "ERROR",
+                # Digests of its own that nobody asks for, of all that is written and read: more than half of its work.
+                "--etag-hash",
+                "",
+                "--ignore-checksum",
+                "--local-hashes",
+                "none",
+                "--buffer-size",
+                "0",  # the disk's own cache does it
+            ],
             env={
                 "PATH": os.environ.get("PATH", ""),
                 "HOME": str(self.root),
