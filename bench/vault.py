@@ -207,9 +207,9 @@ ADMIN_PASSWORD = "bench-" + secrets.token_urlsafe(12)
 
 
 @contextmanager
-def running_vault(data: Path) -> Iterator[RunningVault]:
+def running_vault(data: Path, port: int = 0) -> Iterator[RunningVault]:
     """Start the whole stack on this data directory, and stop it in the end."""
-    port = free_port()
+    port = port or free_port()
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith(("DATABASE_", "S3_"))},
         "PORT": str(port),

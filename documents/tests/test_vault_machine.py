@@ -351,8 +351,8 @@ class VaultMachine(Places, Bytes):
 
 
 LIMITS = settings(
-    max_examples=25,
-    stateful_step_count=30,
+    max_examples=100,
+    stateful_step_count=15,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
@@ -382,7 +382,7 @@ def bucket_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_any_order_of_acts_leaves_the_vault_whole(db: None) -> None:
     run_until_repeatable(LIMITS)
 
@@ -391,4 +391,4 @@ def test_any_order_of_acts_leaves_the_vault_whole(db: None) -> None:
 @pytest.mark.django_db
 @pytest.mark.timeout(3600)
 def test_a_thousand_orders_of_acts_leave_the_vault_whole(db: None) -> None:
-    run_until_repeatable(settings(LIMITS, max_examples=1000))
+    run_until_repeatable(settings(LIMITS, max_examples=1000, stateful_step_count=30))
