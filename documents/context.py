@@ -9,6 +9,7 @@ from django.utils.functional import SimpleLazyObject
 from accounts.models import Quota
 from documents.tree import with_children
 from sharing import access
+from sharing.listing import waiting_for
 
 RAIL_TOPICS = 30
 RAIL_VIEWS = 12
@@ -20,14 +21,15 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     if user is None or not user.is_authenticated:
         return {"signup_policy": settings.SIGNUP}
     actor = request.actor  # type: ignore[attr-defined]
+    waiting: Any = SimpleLazyObject(lambda: waiting_for(actor))
     return {
         "signup_policy": settings.SIGNUP,
         "trash_days": settings.TRASH_DAYS,
         "quota": SimpleLazyObject(lambda: Quota.objects.get(user=user)),
         "rail_topics": SimpleLazyObject(lambda: list(access.visible_topics(actor).order_by("name_key")[:RAIL_TOPICS])),
-        "has_new_shares": SimpleLazyObject(lambda: access.has_new_shares(actor)),
-        "has_waiting_files": SimpleLazyObject(lambda: access.has_waiting_files(actor)),
-        "emergency_asked": SimpleLazyObject(lambda: access.emergency_asked(actor)),
+        "has_new_shares": SimpleLazyObject(lambda: waiting.has_new_shares),
+        "has_waiting_files": SimpleLazyObject(lambda: waiting.has_files),
+        "emergency_asked": SimpleLazyObject(lambda: waiting.emergency),
         "rail_views": SimpleLazyObject(lambda: list(access.own_views(actor).order_by("name_key")[:RAIL_VIEWS])),
         "rail_folders": SimpleLazyObject(lambda: with_children(access.folders_in(actor, None))),
     }

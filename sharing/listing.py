@@ -16,7 +16,7 @@ from docuvault.lib.days import last_day
 from sharing import access
 from sharing.audit import link_reader
 from sharing.gate import Kind, reveal_token
-from sharing.models import LinkLevel, Receipt, Share, ShareLevel, ShareLink, ShareReception
+from sharing.models import EmergencyContact, LinkLevel, Receipt, Share, ShareLevel, ShareLink, ShareReception
 from sharing.policy import policy
 
 PEOPLE_OFFERED = 200
@@ -254,3 +254,41 @@ def known_people(actor: Actor) -> list[User]:
 def knows(actor: Actor, person: User) -> bool:
     """Whether the actor may learn that this person is here."""
     return _is_actor(person, actor) or _known(actor).filter(pk=person.pk).exists()
+
+
+# --- What waits for somebody --------------------------------------------------------------------------
+
+# Whether there is anything to ask the rule about. Every page asks, so it is one statement.
+MAY_WAIT = """
+    SELECT EXISTS (SELECT FROM shares s WHERE s.recipient_id = %(user)s AND NOT EXISTS (
+               SELECT FROM share_receptions r WHERE r.share_id = s.id AND r.user_id = %(user)s
+               AND (r.accepted_at IS NOT NULL OR r.hidden_at IS NOT NULL)))
+           OR EXISTS (SELECT FROM handovers WHERE receiver_id = %(user)s AND state = 'offered'),
+           EXISTS (SELECT FROM received_files f JOIN file_requests q ON q.id = f.request_id
+                   WHERE q.user_id = %(user)s AND f.state = 'waiting'),
+           EXISTS (SELECT FROM emergency_contacts WHERE user_id = %(user)s AND state = 'asked')
+"""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What somebody is told on every page until he has answered it."""
+
+    has_new_shares: bool = False
+    has_files: bool = False
+    emergency: EmergencyContact | None = None
+
+
+def waiting_for(actor: Actor) -> Waiting:
+    """What the rule says of each, asked only where a row gives reason to."""
+    user = actor.active_user
+    if user is None:
+        return Waiting()
+    with connection.cursor() as cursor:
+        cursor.execute(MAY_WAIT, {"user": user.pk})
+        shares, files, emergency = cursor.fetchone()
+    return Waiting(
+        shares and access.has_new_shares(actor),
+        files and access.has_waiting_files(actor),
+        access.emergency_asked(actor) if emergency else None,
+    )
