@@ -53,6 +53,11 @@ class Beside(Generic[Result]):
         except BaseException as error:  # noqa: BLE001 (handed to the one who waits)
             self._answer.set_exception(error)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self._answer.done()
+
     def result(self) -> Result:
         """Wait for it; raises what it raised."""
         return self._answer.result()

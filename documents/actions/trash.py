@@ -315,6 +315,8 @@ def _purge_some(entries: list[TrashEntry], by: Actor, gone: int, size: int) -> i
     left = {"document_count": F("document_count") - len(documents), "size_bytes": F("size_bytes") - freed}
     TrashEntry.objects.filter(pk=entry.pk).update(**left)
     _tell_of_documents(documents, entry.user_id, by)
+    if not gone:  # with the first step and the last: one job deletes whatever is noted by then
+        jobs.enqueue("documents.tasks.purge_objects")
     quota.free(entry.user_id, freed)
     failpoint(Failpoint.PURGING)
     return len(documents)
@@ -341,6 +343,8 @@ def _purge(entries: list[TrashEntry], by: Actor, gone: int) -> None:
     Folder.objects.filter(pk__in=doomed).delete()
     TrashEntry.objects.filter(pk__in=[entry.pk for entry in entries]).delete()
     _tell_of_documents(documents, owner_id, by)
+    if documents or gone:
+        jobs.enqueue("documents.tasks.purge_objects")
     for entry, root_id in roots:
         _tell(Verb.FOLDER_PURGED, entry, root_id, by, {"documents": entry.document_count + gone})
     quota.free(owner_id, freed)
@@ -349,8 +353,6 @@ def _purge(entries: list[TrashEntry], by: Actor, gone: int) -> None:
 
 def _tell_of_documents(documents: Sequence[tuple[UUID, str]], owner_id: UUID, by: Actor) -> None:
     audit.record_many(Verb.DOCUMENT_PURGED, [("document", key, name, owner_id, None) for key, name in documents], by=by)
-    if documents:
-        jobs.enqueue("documents.tasks.purge_objects")
 
 
 def _save_from(doomed: list[UUID], entries: list[TrashEntry]) -> None:

@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -193,7 +193,7 @@ def find(
     asked = ask(query, actor, is_near=is_near)
     found = _page(asked, sort, after, size)
     if not is_near and not after and query.wanted and len(found.ids) < min(FEW, size):
-        wider = ask(query, actor, is_near=True)
+        wider = replace(asked, words=stemmed(query, asked.vaults, is_near=True))
         if wider.words.whole != found.words.whole:
             more = _page(wider, sort, after, size, exact=found.ids)
             if len(more.ids) > len(found.ids):

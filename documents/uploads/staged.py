@@ -186,7 +186,7 @@ class Staging:
 
     def _wait(self, left: int = 0) -> None:
         """Until no more than so many are under way; in their order, so none gets its row before one that failed."""
-        while len(self._travelling) > left:
+        while len(self._travelling) > left or (self._travelling and self._travelling[0].is_over):
             self._arrived.append(self._travelling.popleft().result())
 
     def _name(self, pieces: list[Arrived]) -> None:

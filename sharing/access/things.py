@@ -65,7 +65,7 @@ def visible_ancestors(actor: Actor, folder: Folder | None) -> list[Folder]:
 
 def fetch_document(actor: Actor, document_id: UUID, at_least: Level = Level.VIEW) -> Document:
     """A live document by id. Raises NotVisible or NotAllowed."""
-    document = one_of(Document.objects.live().select_related("folder").filter(pk=document_id))
+    document = one_of(Document.objects.live().select_related("folder", "current_version").filter(pk=document_id))
     return require_document(actor, document, at_least)
 
 
