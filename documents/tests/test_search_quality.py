@@ -40,7 +40,8 @@ def effort(line: str, actor: Actor) -> int:
 
     def rows_of(node: dict[str, Any]) -> int:
         own = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
-        return int(own) + sum(rows_of(child) for child in node.get("Plans", []))
+        # An index and the table it leads to hold the same rows; which of the ways is taken is no matter.
+        return max(int(own), sum(rows_of(child) for child in node.get("Plans", [])))
 
     assert actor.user is not None
     asked, total = ask(parse(line), actor, is_near=True), 0
