@@ -18,8 +18,9 @@ from urllib.parse import urlencode
 
 import psycopg
 
-from docuvault.stack.process import family, memory_bytes
-from docuvault.stack.record import SUPERVISOR, Record
+from docuvault.stack.process import memory_bytes
+from docuvault.stack.record import Record
+from docuvault.stack.status import processes_of
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 START_LIMIT = 120.0
@@ -157,8 +158,7 @@ class RunningVault:
     def memory_by_part(self) -> dict[str, float]:
         """What each part of the stack holds with its children, as `make status` tells it, in 10^6 bytes."""
         entries = Record(self.data / "run").read().values()
-        families = {entry.name: [entry.pid] if entry.name == SUPERVISOR else family(entry.pid) for entry in entries}
-        return {name: sum(memory_bytes(pid) for pid in pids) / 1e6 for name, pids in families.items()}
+        return {entry.name: sum(map(memory_bytes, processes_of(entry))) / 1e6 for entry in entries}
 
     def manage(self, *arguments: str, script: str | None = None, patience: float = 900) -> str:
         """Run `manage.py` beside the stack, as an operator would."""

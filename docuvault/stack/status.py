@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from docuvault.stack.configuration import read_configuration, read_lines
 from docuvault.stack.process import family, memory_bytes, started_at
-from docuvault.stack.record import SUPERVISOR, Record
+from docuvault.stack.record import SUPERVISOR, Entry, Record
 from docuvault.stack.web import Web
 
 STOP_LIMIT = 75.0
@@ -26,7 +26,7 @@ def status(environ: Mapping[str, str]) -> int:
     total = 0
     print(f"{'part':<12}{'pid':>8}{'processes':>11}{'memory':>10}  address")
     for entry in record.read().values():
-        pids = [entry.pid] if entry.name == SUPERVISOR else family(entry.pid)
+        pids = processes_of(entry)
         used = sum(memory_bytes(pid) for pid in pids)
         total += used
         state = entry.address if entry.is_alive else "(starting again)"
@@ -35,6 +35,11 @@ def status(environ: Mapping[str, str]) -> int:
     code, body = Web(configuration, {}).health()
     print(f"{configuration.base_url}: {_in_words(code, body)}")
     return 0 if code == 200 else 1
+
+
+def processes_of(entry: Entry) -> list[int]:
+    """The supervisor alone, or a part with all below it."""
+    return [entry.pid] if entry.name == SUPERVISOR else family(entry.pid)
 
 
 def _in_words(code: int, body: str) -> str:
