@@ -115,7 +115,14 @@ def _database(variable: str, pool_size: int) -> dict[str, Any]:
     settings["HOST"] = unquote(settings["HOST"])  # the path of a socket's directory comes quoted
     options = {"connect_timeout": 5, "application_name": "docuvault", **settings.get("OPTIONS", {})}
     if pool_size:
-        options["pool"] = {"min_size": 2, "max_size": pool_size, "timeout": 4, "max_idle": 300}
+        # After an outage the pool grows with the first who waits; it must not sit out a pause it took before.
+        options["pool"] = {
+            "min_size": 2,
+            "max_size": pool_size,
+            "timeout": 6,
+            "reconnect_timeout": 2,
+            "max_idle": 300,
+        }
     settings.update(
         OPTIONS=options,
         # The queue's broker closes old connections at each call, so without a pool they must live on.
