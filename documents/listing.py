@@ -3,16 +3,18 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from django.db.models import Model, Prefetch, Q, QuerySet
+from django.db import connection
+from django.db.models import Model, Q, QuerySet
 
 from accounts.actors import Actor
-from documents.models import Document, DocumentTopic, Picture, PictureKind, Reading, ReadingState, Star
+from documents.models import Document, DocumentTopic, Folder, PictureKind, ReadingState
 from sharing import access
 
 Row = TypeVar("Row", bound=Model)
@@ -103,33 +105,50 @@ def page_of(
     return Page(found, encode_cursor(order, found[-1]) if is_more else "")
 
 
-def with_topics(rows: QuerySet[Document], actor: Actor) -> QuerySet[Document]:
-    """Each row with the topics the actor may see, in one more query (`shown_topics`)."""
-    links = DocumentTopic.objects.filter(topic__in=access.visible_topics(actor)).select_related("topic")
-    return rows.prefetch_related(Prefetch("document_topics", links.order_by("topic__name_key"), to_attr="shown_topics"))
+class ShownTopic(NamedTuple):
+    """A topic as it stands beside a document in a list."""
+
+    pk: UUID
+    name: str
+    colour: str
 
 
-def mark_for(rows: list[Document], actor: Actor) -> None:
-    """Say of each row whether the actor has starred it, and whether its folder is none of his business.
+MARKS = """
+    SELECT x.id, EXISTS (SELECT FROM stars s WHERE s.user_id = %(user)s AND s.document_id = x.id),
+           EXISTS (SELECT FROM pictures p WHERE p.version_id = x.version AND p.kind = %(thumbnail)s),
+           (SELECT r.state FROM readings r WHERE r.version_id = x.version AND r.state <> 'ready')
+    FROM unnest(%(ids)s::uuid[], %(versions)s::uuid[]) AS x(id, version)
+"""
 
-    Also whether it has a picture, and how its reading stands while it is not read. (`is_starred`,
-    `hides_folder`, `has_thumbnail`, `reading_state`.) A document shared by itself does not tell where
-    its owner keeps it.
+
+def mark_for(rows: Sequence[Document], actor: Actor, within: Folder | None = None) -> None:
+    """Say of each row what a list shows of it to the actor, in few statements however many rows there are.
+
+    `shown_topics`: those the actor may see, by name. `is_starred`, `has_thumbnail`; `reading_state` while it is not
+    read. `hides_folder`: a document shared by itself does not tell where its owner keeps it. `within`: the folder that
+    the actor has fetched, where all rows lie in it.
     """
-    starred = set(
-        Star.objects.filter(user=actor.user, document__in=[row.pk for row in rows]).values_list("document", flat=True)
-    )
+    if not rows:
+        return
     owner_id = actor.user.pk if actor.user else None
     foreign = {row.folder_id for row in rows if row.folder_id and row.user_id != owner_id}
+    foreign -= {within.pk} if within is not None else set()
     seen = set(access.visible_folders(actor).filter(pk__in=foreign).values_list("pk", flat=True)) if foreign else set()
-    current = [row.current_version_id for row in rows if row.current_version_id]
-    shown = set(
-        Picture.objects.filter(version__in=current, kind=PictureKind.THUMBNAIL).values_list("version", flat=True)
-    )
-    states = dict(Reading.objects.filter(version__in=current).exclude(state="ready").values_list("version", "state"))
+    ids = [row.pk for row in rows]
+    with connection.cursor() as cursor:
+        wanted = {"user": owner_id, "thumbnail": PictureKind.THUMBNAIL, "ids": ids}
+        cursor.execute(MARKS, wanted | {"versions": [row.current_version_id for row in rows]})
+        marks = {key: said for key, *said in cursor.fetchall()}
+    topics: dict[UUID, list[ShownTopic]] = defaultdict(list)
+    links = DocumentTopic.objects.filter(document__in=ids, topic__in=access.visible_topics(actor))
+    for key, *topic in links.order_by("topic__name_key").values_list(
+        "document", "topic", "topic__name", "topic__colour"
+    ):
+        topics[key].append(ShownTopic(*topic))
     for row in rows:
-        row.has_thumbnail = row.current_version_id in shown  # type: ignore[attr-defined]
-        state = states.get(row.current_version_id) if row.current_version_id else None
+        is_starred, has_thumbnail, state = marks[row.pk]
+        row.is_starred = is_starred  # type: ignore[attr-defined]
+        row.has_thumbnail = has_thumbnail  # type: ignore[attr-defined]
         row.reading_state = ReadingState(state) if state else None  # type: ignore[attr-defined]
-        row.is_starred = row.pk in starred  # type: ignore[attr-defined]
         row.hides_folder = row.folder_id in foreign - seen  # type: ignore[attr-defined]
+        row.shown_topics = topics[row.pk]  # type: ignore[attr-defined]

@@ -103,6 +103,13 @@ TEMPLATES = [
             ],
         },
     },
+    {
+        # What stands on a page by the hundred (documents/rows.py).
+        "NAME": "rows",
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "DIRS": [BASE_DIR / "templates" / "rows"],
+        "OPTIONS": {"environment": "documents.rows.environment"},
+    },
 ]
 
 # --- Database: two roles, two addresses -----------------------------------------------------------

@@ -16,13 +16,11 @@ from django.db import connection
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.actors import Actor
-from documents.models import Document, Topic
+from documents.models import Document
 from documents.names import name_key, shown_name
 from documents.search.finding import Found
 from documents.search.grammar import Query
 from documents.search.words import CJK, LEXEME, folded
-from sharing import access
 
 # Letters of text that are looked through for a hit's line, and letters of the line.
 LOOKED_THROUGH, LINE = 8_300, 220
@@ -78,7 +76,7 @@ class Hit:
     text: str = ""
 
 
-def hits_of(found: Found, query: Query, documents: Sequence[Document], actor: Actor) -> list[Hit]:
+def hits_of(found: Found, query: Query, documents: Sequence[Document]) -> list[Hit]:
     """The documents of a page with the reasons why, in its order. `documents` have come through the rule."""
     by_id = {row.pk: row for row in documents}
     rows = [by_id[key] for key in found.ids if key in by_id]
@@ -88,7 +86,7 @@ def hits_of(found: Found, query: Query, documents: Sequence[Document], actor: Ac
     places = _places([row.pk for row in rows], any_word)
     meant = _meant(places, rows, any_word, found)
     literal = [name_key(term.words) for term in query.wanted]
-    topics = _topics(query, rows, actor)
+    topics = _topics(query, rows)
     made = []
     for row in rows:
         place = places[row.pk]
@@ -221,16 +219,14 @@ def marked(text: str, marks: set[str], literal: Iterable[str]) -> SafeString:
     )
 
 
-def _topics(query: Query, rows: Sequence[Document], actor: Actor) -> dict[UUID, list[str]]:
-    """The topics on these documents that the words name, of those the actor may see."""
+def _topics(query: Query, rows: Sequence[Document]) -> dict[UUID, list[str]]:
+    """The topics on these documents that the words name, of those that are shown."""
     keys = [name_key(term.words) for term in query.wanted]
     if not keys:
         return {}
-    found: dict[UUID, list[str]] = defaultdict(list)
-    topics: list[Topic] = list(access.visible_topics(actor).filter(document_topics__document__in=rows).distinct())
-    fitting = {topic.pk: topic.name for topic in topics if any(key in topic.name_key for key in keys)}
-    for row in rows:
-        for link in getattr(row, "shown_topics", ()):
-            if link.topic_id in fitting:
-                found[row.pk].append(fitting[link.topic_id])
-    return found
+    return {
+        row.pk: [
+            topic.name for topic in getattr(row, "shown_topics", ()) if any(key in name_key(topic.name) for key in keys)
+        ]
+        for row in rows
+    }

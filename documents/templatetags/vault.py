@@ -1,5 +1,6 @@
 """Template tags of the vault: icons, sizes, kinds of file, moments."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
@@ -14,11 +15,12 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timezone import localtime
+from django.utils.timezone import get_current_timezone, localtime
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from documents.names import shown_name, split_name
+from documents.rows import rendered
 from documents.viewing.neighbours import PARAMETER, Origin
 from docuvault.lib import icons
 
@@ -123,6 +125,19 @@ def kind_of(document: Any) -> Kind:
     return kind_of_type(document.content_type)
 
 
+def kinds() -> Callable[[Any], Kind]:
+    """What `kind_of` says, for many: each word is translated once."""
+    known: dict[str, Kind] = {}
+
+    def said(document: Any) -> Kind:
+        if document.content_type not in known:
+            kind = kind_of_type(document.content_type)
+            known[document.content_type] = kind._replace(word=str(kind.word))
+        return known[document.content_type]
+
+    return said
+
+
 def kind_of_type(content_type: str) -> Kind:
     if content_type in BY_TYPE:
         return BY_TYPE[content_type]
@@ -145,16 +160,37 @@ def suffix_warning(document: Any) -> str:
     return split_name(document.name)[1] if shown_name(document.name) != document.name else ""
 
 
+MOMENT = '<time datetime="{}" title="{}">{}</time>'
+
+
 @register.simple_tag
 def when(moment: datetime | None) -> SafeString | str:
     """A moment in words, with the exact one behind it, in the person's zone."""
-    if moment is None:
-        return ""
-    local = localtime(moment)
-    wall, shift = local.replace(tzinfo=None), local.utcoffset() or timedelta()
-    exact, title, day = _moment_in_words(wall, shift, get_language())
-    words = naturaltime(moment) if abs((localtime() - local).days) < 1 else day
-    return format_html('<time datetime="{}" title="{}">{}</time>', exact, title, words)
+    return "" if moment is None else moments()(moment)
+
+
+def moments() -> Callable[[datetime], SafeString]:
+    """What `when` says, for many: the person's zone, language and the present moment are asked for once."""
+    zone, language = get_current_timezone(), get_language()
+    present = localtime()
+
+    def said(moment: datetime) -> SafeString:
+        local = moment.astimezone(zone)
+        if abs((present - local).days) < 1:
+            exact, title, _day = _moment_in_words(*_on_the_wall(local), language)
+            return format_html(MOMENT, exact, title, naturaltime(moment))
+        return _old_moment(*_on_the_wall(local), language)
+
+    return said
+
+
+def _on_the_wall(local: datetime) -> tuple[datetime, timedelta]:
+    return local.replace(tzinfo=None), local.utcoffset() or timedelta()
+
+
+@lru_cache(maxsize=4096)
+def _old_moment(wall: datetime, shift: timedelta, language: str | None) -> SafeString:
+    return format_html(MOMENT, *_moment_in_words(wall, shift, language))
 
 
 @lru_cache(maxsize=4096)
@@ -206,6 +242,13 @@ def way_in(context: dict[str, Any]) -> str:
     elif place in {"shared_with_me", "shared_by_me"} and not context.get("is_hidden"):
         origin = Origin("shared" if place == "shared_with_me" else "lent", "-created")
     return f"?{PARAMETER}={origin}" if origin else ""
+
+
+@register.simple_tag(takes_context=True)
+def rows(context: dict[str, Any], name: str, **things: Any) -> SafeString:
+    """Rows by the hundred, from a template of `documents.rows`."""
+    known = {key: context.get(key) for key in ("view", "shows_place")}
+    return rendered(f"{name}.jinja", {**known, **things, "way": way_in(context), "when": moments(), "kind_of": kinds()})
 
 
 @register.simple_tag(takes_context=True)

@@ -19,7 +19,7 @@ from documents.actions.folders import move_folder as move
 from documents.actions.folders import rename_folder as rename
 from documents.actions.trash import trash_folder as throw_away
 from documents.forms import NameForm
-from documents.listing import SORTS, BadCursor, mark_for, page_of, with_topics
+from documents.listing import SORTS, BadCursor, mark_for, page_of
 from documents.models import Document, Folder
 from documents.names import InvalidName, name_key
 from documents.tree import paths_of, with_children
@@ -54,11 +54,10 @@ def files(request: PersonRequest, folder_id: UUID | None = None) -> HttpResponse
         documents = documents.filter(document_topics__topic=topic)
     size = size_of(request.GET)
     try:
-        rows = with_topics(documents, request.actor)
-        page = page_of(rows, SORTS[sort], after=after, size=size, within="folder_id")
+        page = page_of(documents, SORTS[sort], after=after, size=size, within="folder_id")
     except BadCursor:
         raise BadRequest(_("This address is not one of ours."))
-    mark_for(page.rows, request.actor)
+    mark_for(page.rows, request.actor, folder)
     context = {"page": page, "sort": sort, "view": view, "folder": folder, "filter_topic": topic}
     if after and is_fragment(request):
         return show(request, "documents/more.html", context)

@@ -17,7 +17,7 @@ from documents.actions import suggestions as suggestion_acts
 from documents.actions.errors import Refused
 from documents.actions.rules import Deed
 from documents.forms import RuleForm
-from documents.listing import SORTS, BadCursor, mark_for, page_of, with_topics
+from documents.listing import SORTS, BadCursor, mark_for, page_of
 from documents.models import Document, DocumentTopic, FilingRule, FilingRun, Folder
 from documents.tree import paths_of
 from documents.views.asked import uuid_or_none, uuids
@@ -38,7 +38,7 @@ def to_file(request: PersonRequest) -> HttpResponse:
     shows_all, after = "all" in request.GET, request.GET.get("after", "")
     rows = (_unfiled(request) if shows_all else _suggested(request)).select_related("folder")
     try:
-        page = page_of(with_topics(rows, request.actor), SORTS["-created"], after=after, size=ON_PAGE)
+        page = page_of(rows, SORTS["-created"], after=after, size=ON_PAGE)
     except BadCursor:
         raise BadRequest(_("This address is not one of ours."))
     mark_for(page.rows, request.actor)

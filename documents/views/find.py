@@ -18,7 +18,7 @@ from documents.actions.saved_views import delete_view as delete
 from documents.actions.saved_views import rename_view as rename
 from documents.actions.saved_views import save_view as save
 from documents.forms import NameForm
-from documents.listing import SORTS, BadCursor, mark_for, page_of, with_topics
+from documents.listing import SORTS, BadCursor, mark_for, page_of
 from documents.models import Document
 from documents.search import facets_of, find_documents, meant, more_like, named, parse
 from documents.search.facets import KIND_LABELS, language_name, languages_of
@@ -99,9 +99,9 @@ class ShownHit:
 def _shown(request: PersonRequest, found: Found, query: Query, origin: Origin) -> list[ShownHit]:
     """The hits with what is shown of them; the rule is asked again for their rows."""
     rows = access.visible_documents(request.actor).filter(pk__in=found.ids).select_related("folder")
-    documents = list(with_topics(rows, request.actor))
+    documents = list(rows)
     mark_for(documents, request.actor)
-    return [_leading(hit, origin) for hit in hits_of(found, query, documents, request.actor)]
+    return [_leading(hit, origin) for hit in hits_of(found, query, documents)]
 
 
 def _leading(hit: Hit, origin: Origin) -> ShownHit:
@@ -266,7 +266,7 @@ def delete_view(request: PersonRequest, view_id: UUID) -> HttpResponse:
 def _page(request: PersonRequest, rows: QuerySet[Document], sort: str, place: str) -> HttpResponse:
     """A list over all folders, or its next rows."""
     after = request.GET.get("after", "")
-    wanted = with_topics(rows.select_related("folder"), request.actor)
+    wanted = rows.select_related("folder")
     try:
         page = page_of(wanted, SORTS[sort], after=after, size=size_of(request.GET))
     except BadCursor:

@@ -15,7 +15,7 @@ from documents.actions.topics import change_topic as change
 from documents.actions.topics import delete_topic as delete
 from documents.actions.topics import make_topic as make
 from documents.forms import TopicForm
-from documents.listing import SORTS, BadCursor, mark_for, page_of, with_topics
+from documents.listing import SORTS, BadCursor, mark_for, page_of
 from documents.views.asked import size_of, sort_of
 from docuvault.lib.htmx import done, is_fragment, show
 from sharing import access
@@ -44,7 +44,7 @@ def topic(request: PersonRequest, topic_id: UUID) -> HttpResponse:
     sort, after = sort_of(request.GET), request.GET.get("after", "")
     rows = access.visible_documents(request.actor).filter(document_topics__topic=item).select_related("folder")
     try:
-        page = page_of(with_topics(rows, request.actor), SORTS[sort], after=after, size=size_of(request.GET))
+        page = page_of(rows, SORTS[sort], after=after, size=size_of(request.GET))
     except BadCursor:
         raise BadRequest(_("This address is not one of ours."))
     mark_for(page.rows, request.actor)

@@ -56,7 +56,13 @@ def visible_ancestors(actor: Actor, folder: Folder | None) -> list[Folder]:
     """The folders above (and this one), top first, as far up as the actor may see."""
     if folder is None:
         return []
-    above = {f.pk: f for f in visible_folders(actor).filter(pk__in=folder.path)}
+    user = actor.active_user
+    if user is not None and folder.user_id == user.pk:
+        *upper, _self = folder.path
+        own = Folder.objects.live().filter(user=user, pk__in=upper) if upper else Folder.objects.none()
+        above = {f.pk: f for f in [*own, folder]}
+    else:
+        above = {f.pk: f for f in visible_folders(actor).filter(pk__in=folder.path)}
     return [above[key] for key in folder.path if key in above]
 
 

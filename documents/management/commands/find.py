@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.models import User
+from documents.listing import mark_for
 from documents.management.telling import printable
 from documents.search import find_documents, hits_of, parse
 from documents.search.finding import SORTS
@@ -39,7 +40,8 @@ class Command(BaseCommand):
         size = max(1, min(options["limit"], MOST))
         found = find_documents(query, by, sort=options["sort"], size=size)
         rows = list(access.visible_documents(by).filter(pk__in=found.ids))
-        hits = hits_of(found, query, rows, by)
+        mark_for(rows, by)
+        hits = hits_of(found, query, rows)
         if options["json"]:
             answer = {
                 "query": query.line,
