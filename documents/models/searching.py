@@ -30,6 +30,8 @@ class SearchEntry(models.Model):
     name_key = models.CharField(max_length=1020)
     language = models.CharField(max_length=8, blank=True, default="", db_default="")
     is_long = models.BooleanField(default=False, db_default=False)
+    # The document's own `created_at`: hits are put in order before any document is looked up.
+    added_at = models.DateTimeField()
     vector = SearchVectorField()
     indexed_at = models.DateTimeField(db_default=Now())
 

@@ -1,6 +1,6 @@
 """What the hits have in common: folders, topics, kinds, years, languages and states, with how many carry each.
 
-Counted are the newest hits of the window, which have come through the rule; a folder or topic is named
+Counted are the newest hits, to a bound, which have come through the rule; a folder or topic is named
 only where the actor may see it.
 """
 
@@ -17,12 +17,14 @@ from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from documents.models import Document, DocumentTopic, Reading, ReadingState
-from documents.search.finding import WINDOW, ask, newest
+from documents.search.finding import ask, newest
 from documents.search.grammar import Filter, Query
 from documents.search.kinds import kind_word
 from sharing import access
 
 SHOWN = 8
+# Of so many hits, the newest.
+COUNTED_FROM = 1000
 # Of so many documents that wait it is said how many they are.
 COUNTED = 100
 KIND_LABELS = {
@@ -79,14 +81,14 @@ class Facets:
 
 
 def facets_of(query: Query, actor: Actor, *, is_near: bool = False) -> Facets:
-    rows = newest(ask(query, actor, is_near=is_near))
-    ids = [key for key, _moment in rows[:WINDOW]]
+    rows = newest(ask(query, actor, is_near=is_near), COUNTED_FROM)
+    ids = [key for key, _moment in rows[:COUNTED_FROM]]
     facets = [
         facet
         for facet in (_made(query, key, label, values) for key, label, values in _counted(ids, actor))
         if facet.choices
     ]
-    return Facets(facets, len(ids), len(rows) > WINDOW, *unread(actor))
+    return Facets(facets, len(ids), len(rows) > COUNTED_FROM, *unread(actor))
 
 
 def unread(actor: Actor) -> tuple[int, int]:

@@ -10,14 +10,14 @@ so many are ranked: `ts_rank` has to read every vector it ranks. Rejected: ranki
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import BigIntegerField, Exists, Func, OuterRef, Q, QuerySet
 
 from accounts.actors import Actor
 from documents.models import Document, DocumentTopic, SearchEntry, SearchPiece
@@ -28,8 +28,8 @@ from documents.search.words import PHRASE, Stemmed, stemmed, unmarked
 from sharing import access
 from sharing.access import Level
 
-# Of so many hits, the newest, the best come first; counts and facets know no more either.
-WINDOW = 1000
+# Of so many hits, the newest, the best come first, and no more are counted.
+WINDOW = 500
 RANKED = 400
 # Fewer hits than these, and words that are near come along.
 FEW = 5
@@ -100,10 +100,33 @@ def _topics_of(query: Query, actor: Actor) -> tuple[frozenset[UUID], ...]:
     return tuple(frozenset(pk for pk, name in found if any(key in name for key in keys)) for keys in wanted)
 
 
+@dataclass(frozen=True)
+class Place:
+    """A set of hits: documents through the rule and the filters, and what their entries hold where words are asked for.
+
+    `loose`: the words without the order of phrases, which the index knows nothing of.
+    """
+
+    rows: QuerySet[Document]
+    vaults: Sequence[UUID]
+    words: str = ""
+    loose: str = ""
+
+    @property
+    def documents(self) -> QuerySet[Document]:
+        if not self.words:
+            return self.rows
+        return _in(self.rows, self.vaults).filter(search_entry__vector__holds=self.words)
+
+
 def hits(asked: Asked) -> Iterator[QuerySet[Document]]:
     """The sets that together are all hits; one document may be in several."""
+    return (place.documents for place in places(asked))
+
+
+def places(asked: Asked) -> Iterator[Place]:
     for rows, vaults in _vaults(asked):
-        yield from _hits_in(asked.through(rows), vaults, asked)
+        yield from _places_in(asked.through(rows), vaults, asked)
 
 
 def own_hits(
@@ -127,7 +150,7 @@ def _vaults(asked: Asked) -> Iterator[tuple[QuerySet[Document], Sequence[UUID]]]
         yield access.visible_documents(asked.actor).filter(user__in=others), others
 
 
-def _hits_in(rows: QuerySet[Document], vaults: Sequence[UUID], asked: Asked) -> Iterator[QuerySet[Document]]:
+def _places_in(rows: QuerySet[Document], vaults: Sequence[UUID], asked: Asked) -> Iterator[Place]:
     words, query = asked.words, asked.query
     if words.unwanted:
         unwanted = SearchEntry.objects.filter(document=OuterRef("pk"), vector__holds=words.unwanted)
@@ -140,31 +163,31 @@ def _hits_in(rows: QuerySet[Document], vaults: Sequence[UUID], asked: Asked) -> 
                 rest = rest.exclude(name_key__contains=name_key(term.words))
     wanted = [clause for clause in query.clauses if not clause.is_not]
     if not wanted:
-        yield rest
+        yield Place(rest, vaults)
         return
     if words.whole:
-        yield _in(rows, vaults).filter(search_entry__vector__holds=words.whole)
+        yield Place(rows, vaults, words.whole, words.loose)
         if words.has_phrase:
-            yield _in_long_documents(_in(rows, vaults), words)
+            yield Place(_in_long_documents(_in(rows, vaults), words), vaults)
     named = rest
     for clause in wanted:
         condition = Q(pk__in=[])
         for term in clause.terms:
             condition |= Q(name_key__contains=name_key(term.words))
         named = named.filter(condition)
-    yield named
+    yield Place(named, vaults)
     for n, topics in enumerate(asked.topics):
         if topics:
             tagged = Exists(DocumentTopic.objects.filter(document=OuterRef("pk"), topic__in=topics))
             left = words.without(n)
             if len(wanted) == 1:
-                yield rest.filter(tagged)
+                yield Place(rest.filter(tagged), vaults)
             elif left:
-                yield _in(rest, vaults).filter(tagged, search_entry__vector__holds=left)
+                yield Place(_in(rest, vaults).filter(tagged, search_entry__vector__holds=left), vaults)
     if len(wanted) > 1 and all(asked.topics):
         for topics in asked.topics:
             rest = rest.filter(Exists(DocumentTopic.objects.filter(document=OuterRef("pk"), topic__in=topics)))
-        yield rest
+        yield Place(rest, vaults)
 
 
 def _in(rows: QuerySet[Document], vaults: Sequence[UUID]) -> QuerySet[Document]:
@@ -208,45 +231,88 @@ def _page(asked: Asked, sort: str, after: str, size: int, exact: Sequence[UUID] 
     return _sorted(asked, sort if sort in COLUMNS else "newest", after, size)
 
 
-def newest(asked: Asked, limit: int = WINDOW) -> list[tuple[UUID, datetime]]:
-    """The newest hits and one more than asked for, if there are that many."""
-    return _merged(asked, "created_at", True, limit + 1, lambda rows: rows)
+# The entries that hold the words come in order before any document is looked up, so that as many are as are
+# wanted. The rule stands in {documents}; the words of a phrase are looked up where it might be, newest first.
+NEWEST = """
+    SELECT d.id, (extract(epoch FROM d.created_at) * 1000000)::bigint FROM (
+        SELECT document_id, added_at FROM search_entries
+        WHERE user_id = %s AND vector @@ %s::tsquery
+        ORDER BY added_at DESC, document_id DESC OFFSET 0
+    ) AS e JOIN ({documents}) AS d(id, created_at) ON d.id = e.document_id {phrase}
+    ORDER BY e.added_at DESC, e.document_id DESC LIMIT %s
+"""
+# A moment costs ten times as much to read as a number.
+MICROSECONDS = Func(
+    "created_at", template="(extract(epoch FROM %(expressions)s) * 1000000)::bigint", output_field=BigIntegerField()
+)
+PHRASE_THERE = "WHERE (SELECT p.vector @@ %s::tsquery FROM search_entries p WHERE p.document_id = e.document_id)"
+
+
+def newest(asked: Asked, limit: int = WINDOW) -> list[tuple[UUID, int]]:
+    """The newest hits and one more than asked for, if there are that many; with when, in microseconds since 1970."""
+    found: list[tuple[UUID, int]] = []
+    others = []
+    for place in places(asked):
+        # What filters let through may be little: there the planner knows where to begin.
+        if place.words and not asked.query.filters and place.vaults == asked.vaults[:1]:
+            found += _newest_by_words(place, limit + 1)
+        else:
+            others.append(place)
+    more = _merged(others, "created_at", True, limit + 1, lambda rows: rows.annotate(age=MICROSECONDS), "age")
+    return _first([*found, *more], True, limit + 1) if more else found
+
+
+def _newest_by_words(place: Place, limit: int) -> list[tuple[UUID, int]]:
+    documents, parameters = place.rows.order_by().values("pk", "created_at").query.sql_with_params()
+    wanted: list[Any] = [place.vaults[0], place.loose, *parameters]
+    phrase = ""
+    if place.words != place.loose:
+        phrase = PHRASE_THERE
+        wanted.append(place.words)
+    with connection.cursor() as cursor:
+        cursor.execute(NEWEST.format(documents=documents, phrase=phrase), [*wanted, limit])
+        return cursor.fetchall()
+
+
+def _first(rows: Iterable[tuple[UUID, Any]], is_descending: bool, limit: int) -> list[tuple[UUID, Any]]:
+    return sorted(dict(rows).items(), key=lambda pair: (pair[1], pair[0]), reverse=is_descending)[:limit]
 
 
 def _merged(
-    asked: Asked,
+    places: Iterable[Place],
     column: str,
     is_descending: bool,
     limit: int,
     narrowed: Callable[[QuerySet[Document]], QuerySet[Document]],
+    shown: str = "",
 ) -> list[tuple[UUID, Any]]:
-    """The first so many of all sets together, in order."""
+    """The first so many of all sets together, in order, each with its column, or with what stands for it."""
     sign = "-" if is_descending else ""
     parts = [
-        narrowed(rows).order_by(f"{sign}{column}", f"{sign}pk").values_list("pk", column)[:limit]
-        for rows in hits(asked)
+        narrowed(place.documents).order_by(f"{sign}{column}", f"{sign}pk").values_list("pk", shown or column)[:limit]
+        for place in places
     ]
     if not parts:
         return []
     rows = parts[0].union(*parts[1:], all=True) if len(parts) > 1 else parts[0]
-    unique = dict(rows)
-    return sorted(unique.items(), key=lambda pair: (pair[1], pair[0]), reverse=is_descending)[:limit]
+    return _first(rows, is_descending, limit)
 
 
 RANK = """
-    SELECT d.id, round((
+    SELECT x.id, round((
         coalesce(ts_rank('{0.1, 0.2, 0.5, 1.0}', e.vector, %(words)s::tsquery), 0)
-        + CASE WHEN d.name_key LIKE ANY(%(names)s) THEN 0.5 ELSE 0 END
-        + CASE WHEN d.id = ANY(%(exact)s::uuid[]) THEN 10 ELSE 0 END)::numeric, 6)::float8
-    FROM documents d LEFT JOIN search_entries e ON e.document_id = d.id
-    WHERE d.id = ANY(%(ids)s::uuid[])
+        + CASE WHEN coalesce(e.name_key, (SELECT name_key FROM documents WHERE id = x.id)) LIKE ANY(%(names)s)
+               THEN 0.5 ELSE 0 END
+        + CASE WHEN x.id = ANY(%(exact)s::uuid[]) THEN 10 ELSE 0 END)::numeric, 6)::float8
+    FROM unnest(%(ids)s::uuid[]) AS x(id) LEFT JOIN search_entries e ON e.document_id = x.id
 """
 
 
 def _best(asked: Asked, after: str, size: int, exact: Sequence[UUID]) -> Found:
     rows = newest(asked)
     age = dict(rows[:WINDOW])
-    ranked = [key for key, _moment in rows[:RANKED]]
+    newest_first = list(age)
+    ranked = newest_first[:RANKED]
     scores: dict[UUID, float] = dict.fromkeys(age, -1.0)
     names = [f"%{_escaped(name_key(term.words))}%" for term in asked.query.wanted]
     if ranked:
@@ -257,7 +323,7 @@ def _best(asked: Asked, after: str, size: int, exact: Sequence[UUID]) -> Found:
                 {"words": asked.words.shown, "names": names, "exact": list(exact), "ids": ranked},
             )
             scores.update(cursor.fetchall())
-    order = sorted(scores, key=lambda key: (scores[key], age[key], key), reverse=True)
+    order = sorted(ranked, key=lambda key: (scores[key], age[key], key), reverse=True) + newest_first[RANKED:]
     if after:
         score, key = decode_cursor(after, float)
         moment = age.get(key)
@@ -292,7 +358,7 @@ def _sorted(asked: Asked, sort: str, after: str, size: int) -> Found:
             Q(**{f"{column}__{way}e": value}), Q(**{f"{column}__{way}": value}) | Q(**{f"pk__{way}": key})
         )
 
-    rows = _merged(asked, column, is_descending, size + 1, narrowed)
+    rows = _merged(places(asked), column, is_descending, size + 1, narrowed)
     page = rows[:size]
     cursor = encode_cursor(page[-1][1], page[-1][0]) if len(rows) > size else ""
     count = None if after or cursor else len(page)

@@ -37,8 +37,8 @@ PARAMETERS: dict[str, Any] = {
 }
 INDEX = """
 WITH chosen AS (
-    SELECT d.id, d.user_id, d.name, d.name_key, d.current_version_id AS version_id, coalesce(r.title, '') AS title,
-           coalesce(v.note, '') AS note,
+    SELECT d.id, d.user_id, d.name, d.name_key, d.created_at, d.current_version_id AS version_id,
+           coalesce(r.title, '') AS title, coalesce(v.note, '') AS note,
            CASE WHEN r.language = ANY(%(stemmed)s) THEN r.language
                 ELSE coalesce((%(same_as)s::jsonb) ->> r.language, '') END AS language
     FROM documents d LEFT JOIN versions v ON v.id = d.current_version_id
@@ -98,16 +98,16 @@ WITH chosen AS (
     ORDER BY user_id, word  -- in one order, or two at once would wait for each other
     ON CONFLICT DO NOTHING
 )
-INSERT INTO search_entries (document_id, user_id, version_id, name_key, language, is_long, vector)
-SELECT c.id, c.user_id, c.version_id, c.name_key, c.language, coalesce(t.is_long, false),
+INSERT INTO search_entries (document_id, user_id, version_id, name_key, language, is_long, added_at, vector)
+SELECT c.id, c.user_id, c.version_id, c.name_key, c.language, coalesce(t.is_long, false), c.created_at,
        array_to_tsvector(ARRAY['=' || c.language])
        || setweight(to_tsvector(search_config(c.language), search_plain(c.name)), 'A')
        || setweight(to_tsvector(search_config(c.language), search_plain(concat_ws(E'\\n', c.title, c.note))), 'B')
        || coalesce(t.vector, ''::tsvector)
 FROM chosen c LEFT JOIN texts t USING (id)
 ON CONFLICT (document_id) DO UPDATE SET user_id = excluded.user_id, version_id = excluded.version_id,
-    name_key = excluded.name_key, language = excluded.language, is_long = excluded.is_long, vector = excluded.vector,
-    indexed_at = now()
+    name_key = excluded.name_key, language = excluded.language, is_long = excluded.is_long,
+    added_at = excluded.added_at, vector = excluded.vector, indexed_at = now()
 """
 
 

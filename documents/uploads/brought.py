@@ -28,6 +28,7 @@ from documents.models import (
     FilingRule,
     Folder,
     PendingDeletion,
+    SearchEntry,
     Star,
     Topic,
     TrashEntry,
@@ -211,6 +212,7 @@ def _date(document: Document, brought: Brought, by: Actor) -> None:
         if told.number == brought.current:
             make_current(document, row)
     Document.objects.filter(pk=document.pk).update(created_at=brought.created_at, updated_at=brought.updated_at)
+    SearchEntry.objects.filter(document=document).update(added_at=brought.created_at)
 
 
 def _label(document: Document, brought: Brought, by: Actor) -> None:
