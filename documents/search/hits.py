@@ -10,6 +10,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from uuid import UUID
 
 from django.db import connection
@@ -136,8 +137,8 @@ def _meant(places: dict[UUID, _Place], rows: Sequence[Document], any_word: str, 
     by_language: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         place = places[row.pk]
-        said = WORD.findall(f"{row.name.replace('_', ' ')} {place.text.replace('_', ' ')} {place.note}")
-        by_language[place.language].update(word.casefold() for word in said)
+        said = f"{row.name} {place.text} {place.note}".casefold().replace("_", " ")
+        by_language[place.language].update(WORD.findall(said))
     meant: dict[str, set[str]] = {}
     with connection.cursor() as cursor:
         for language, words in by_language.items():
@@ -151,7 +152,7 @@ def _meant(places: dict[UUID, _Place], rows: Sequence[Document], any_word: str, 
 
 def _spans(text: str, marks: set[str], literal: Iterable[str]) -> list[tuple[int, int]]:
     """Where in a text its marks are: whole words, and the letters themselves where no blanks part words."""
-    spans = [found.span() for found in re.finditer(r"[^\W_]+", text) if found[0].casefold() in marks]
+    spans = _words_among(text, marks) if marks else []
     lowered = text.lower()
     if len(lowered) == len(text):  # else the places would not be the same
         for part in literal:
@@ -166,9 +167,23 @@ def _spans(text: str, marks: set[str], literal: Iterable[str]) -> list[tuple[int
     return merged
 
 
+def _words_among(text: str, marks: set[str]) -> list[tuple[int, int]]:
+    """Where in a text any of these words is, in whatever case."""
+    alike = text.casefold()
+    if len(alike) == len(text):
+        return [found.span() for found in _any_of(frozenset(marks)).finditer(alike)]
+    return [found.span() for found in re.finditer(r"[^\W_]+", text) if found[0].casefold() in marks]
+
+
+@lru_cache(maxsize=256)
+def _any_of(words: frozenset[str]) -> re.Pattern[str]:
+    longest_first = sorted(words, key=lambda word: (-len(word), word))
+    return re.compile(rf"(?<![^\W_])(?:{'|'.join(map(re.escape, longest_first))})(?![^\W_])")
+
+
 def line_of(text: str, marks: set[str], literal: Iterable[str]) -> tuple[str, bool]:
     """The stretch of a text with most of the marks, cut between words; its beginning where there are none."""
-    text = " ".join(_visible(text).split())
+    text = _visible(text)
     spans = _spans(text, marks, literal)
     if not spans:
         return _cut(text, 0), False
@@ -190,10 +205,11 @@ def _as_they_stand(query: Query, line: str, marks: set[str], literal: Sequence[s
 
 
 def _visible(text: str) -> str:
-    """Without what steers or reorders its neighbours."""
-    return "".join(
-        " " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in {"Cc", "Cf"}
-    )
+    """In one line, without what steers or reorders its neighbours."""
+    text = " ".join(text.split())
+    if text.isprintable():
+        return text
+    return " ".join("".join(c for c in text if unicodedata.category(c) not in {"Cc", "Cf"}).split())
 
 
 def _cut(text: str, start: int) -> str:

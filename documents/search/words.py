@@ -239,7 +239,10 @@ def edits(one: str, other: str, most: int) -> int:
 
 def folded(text: str) -> str:
     """Lower case without accents, near enough to PostgreSQL's unaccent to choose what to ask it about."""
-    text = unicodedata.normalize("NFKD", text.casefold())
+    text = text.casefold()
+    if text.isascii():
+        return text
+    text = unicodedata.normalize("NFKD", text)
     return "".join(c for c in text if not unicodedata.combining(c)).translate(SPELT)
 
 
