@@ -141,10 +141,9 @@ def mark_for(rows: Sequence[Document], actor: Actor, within: Folder | None = Non
         marks = {key: said for key, *said in cursor.fetchall()}
     topics: dict[UUID, list[ShownTopic]] = defaultdict(list)
     links = DocumentTopic.objects.filter(document__in=ids, topic__in=access.visible_topics(actor))
-    for key, *topic in links.order_by("topic__name_key").values_list(
-        "document", "topic", "topic__name", "topic__colour"
-    ):
-        topics[key].append(ShownTopic(*topic))
+    told = links.order_by("topic__name_key").values_list("document", "topic", "topic__name", "topic__colour")
+    for key, topic, name, colour in told:
+        topics[key].append(ShownTopic(topic, name, colour))
     for row in rows:
         is_starred, has_thumbnail, state = marks[row.pk]
         row.is_starred = is_starred  # type: ignore[attr-defined]

@@ -17,6 +17,8 @@ def with_children(folders: QuerySet[Folder]) -> list[Folder]:
 
 def paths_of(folders: list[Folder], actor: Actor) -> dict[object, str]:
     """The words of the way to each folder as far as the actor sees it, itself left out: "Car / Insurance"."""
+    if not folders:
+        return {}
     wanted = {key for folder in folders for key in folder.path}
     names = dict(access.visible_folders(actor).filter(pk__in=wanted).values_list("pk", "name"))
     return {f.pk: " / ".join(names[key] for key in f.path[:-1] if key in names) for f in folders}

@@ -216,7 +216,7 @@ def find(
     asked = ask(query, actor, is_near=is_near)
     found = _page(asked, sort, after, size)
     if not is_near and not after and query.wanted and len(found.ids) < min(FEW, size):
-        wider = replace(asked, words=stemmed(query, asked.vaults, is_near=True))
+        wider = replace(asked, words=stemmed(query, asked.vaults, is_near=True, known=asked.words))
         if wider.words.whole != found.words.whole:
             more = _page(wider, sort, after, size, exact=found.ids)
             if len(more.ids) > len(found.ids):
@@ -271,7 +271,8 @@ def _newest_by_words(place: Place, limit: int) -> list[tuple[UUID, int]]:
         wanted.append(place.words)
     with connection.cursor() as cursor:
         cursor.execute(NEWEST.format(documents=documents, phrase=phrase), [*wanted, limit])
-        return cursor.fetchall()
+        found: list[tuple[UUID, int]] = cursor.fetchall()
+    return found
 
 
 def _first(rows: Iterable[tuple[UUID, Any]], is_descending: bool, limit: int) -> list[tuple[UUID, Any]]:

@@ -29,14 +29,14 @@ class Named:
         return bool(self.folders or self.topics or self.views)
 
 
-def named(text: str, actor: Actor, limit: int) -> Named:
+def named(text: str, actor: Actor, limit: int, *, with_views: bool = True) -> Named:
     key = name_key(text)
     if not key:
         return Named([], [], [])
     return Named(
         _matching(access.visible_folders(actor), key, limit),
         _matching(access.visible_topics(actor), key, limit),
-        _matching(access.own_views(actor), key, limit),
+        _matching(access.own_views(actor), key, limit) if with_views else [],
     )
 
 

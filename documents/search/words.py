@@ -85,14 +85,20 @@ class Stemmed:
         return PHRASE.sub("|", self.shown)
 
 
-def stemmed(query: Query, vaults: Sequence[UUID], *, is_near: bool = False) -> Stemmed:
-    """Ask PostgreSQL for the stems of a query's words; near words come along where asked for."""
+def stemmed(query: Query, vaults: Sequence[UUID], *, is_near: bool = False, known: Stemmed | None = None) -> Stemmed:
+    """Ask PostgreSQL for the stems of a query's words; near words come along where asked for.
+
+    `known`: the answer without near words, where there has been one.
+    """
     terms = list(dict.fromkeys(term for clause in query.clauses for term in clause.terms))
     if not terms or not vaults:
         return Stemmed()
     more = near_words([t for t in terms if t.is_part], vaults, typos=False)
     if is_near:
-        more |= near_words([t for t in query.wanted if not (t.is_part or t.is_phrase)], vaults)
+        near = near_words([t for t in query.wanted if not (t.is_part or t.is_phrase)], vaults)
+        if not near and known is not None:
+            return known
+        more |= near
     texts = list(dict.fromkeys([t.words for t in terms] + [word for found in more.values() for word in found]))
     by_language: dict[str, dict[str, str]] = defaultdict(dict)
     with connection.cursor() as cursor:

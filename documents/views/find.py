@@ -118,7 +118,7 @@ def _named(request: PersonRequest, query: Query) -> dict[str, object]:
     if query.filters or not query.wanted:
         return {}
     text = " ".join(term.words for term in query.wanted)
-    things = named(text, request.actor, NAMED_ON_PAGE)
+    things = named(text, request.actor, NAMED_ON_PAGE, with_views=False)
     paths = paths_of(things.folders, request.actor)
     folders = [(folder, paths[folder.pk]) for folder in things.folders]
     return {"named": things, "folders": folders, "found_topics": things.topics}

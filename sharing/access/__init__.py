@@ -28,6 +28,7 @@ from sharing.access.levels import (
     NotAllowed,
     NotVisible,
 )
+from sharing.access.looking import one_look
 from sharing.access.own import (
     charged_uploads,
     chosen_for_emergencies,
@@ -148,6 +149,7 @@ __all__ = [
     "links_on",
     "links_open",
     "manages_until",
+    "one_look",
     "open_handovers",
     "open_link",
     "open_request",

@@ -18,6 +18,7 @@ from accounts.actors import Actor
 from accounts.models import Membership, User
 from documents.models import Document, Folder
 from sharing.access.levels import Level, NotAllowed, NotVisible, require_level
+from sharing.access.looking import once
 from sharing.models import LinkLevel, Share, ShareLink, ShareReception
 from sharing.policy import policy
 
@@ -40,7 +41,11 @@ def shares_for(user: User, at_least: Level) -> QuerySet[Share]:
 
 
 def shared_folders(user: User, at_least: Level) -> list[UUID]:
-    return list(shares_for(user, at_least).exclude(folder=None).values_list("folder", flat=True).distinct())
+    def ask() -> list[UUID]:
+        shares = shares_for(user, at_least).exclude(folder=None)
+        return list(shares.values_list("folder", flat=True).distinct())
+
+    return once(("shared folders", user.pk, at_least), ask)
 
 
 def shared_documents(user: User, at_least: Level) -> QuerySet[Share]:
@@ -184,7 +189,11 @@ def level_on_folder(actor: Actor, folder: Folder) -> Level | None:
         return Level.OWN
     if folder.trash_id is not None:
         return None
-    return _highest(shares_for(user, Level.VIEW).filter(through_shares(folder)))
+
+    def ask() -> Level | None:
+        return _highest(shares_for(user, Level.VIEW).filter(through_shares(folder)))
+
+    return once(("folder", user.pk, folder.pk), ask)
 
 
 def level_on(actor: Actor, item: Document | Folder) -> Level | None:
