@@ -22,9 +22,10 @@ from accounts.models import Quota
 from documents import jobs
 from documents.actions.errors import Refused
 from documents.exports.marks import NotAnExport
+from documents.exports.report import ImportReport, Interrupted
 from documents.exports.sources import ZipSource
 from documents.exports.staged_zip import LARGEST_READ, Piece, StagedFile
-from documents.exports.taking_in import ImportReport, Interrupted, take_in
+from documents.exports.taking_in import take_in
 from documents.models import LIVE_UPLOAD_STATES, Import, Upload, UploadState
 from documents.names import InvalidName, clean_name
 from documents.uploads.ending import end_import, fail_upload

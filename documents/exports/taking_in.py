@@ -6,9 +6,7 @@ names and sizes are asked like anybody's, and no byte counts before its checksum
 """
 
 import hashlib
-import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -19,29 +17,26 @@ from django.utils.translation import gettext as _
 from accounts.actors import Actor
 from accounts.models import Quota, User
 from accounts.quota import QuotaExceeded
-from documents.actions.errors import NameTaken, Refused
-from documents.actions.folders import ensure_folder_path, find_folder_path, make_folder
-from documents.actions.topics import make_topic
+from documents.actions.errors import Refused
+from documents.actions.folders import find_folder_path
 from documents.exports.filing import FilingTaking
 from documents.exports.layout import FILING, FOLDERS, RECORDS, SUMS, TOPICS
 from documents.exports.marks import Mark, MarkedPerson
 from documents.exports.opening import opened_export, part_of, sums_of
+from documents.exports.places import Places
 from documents.exports.records import (
     LARGEST,
     LARGEST_LIST,
     BadRecord,
     DocumentTold,
-    FolderTold,
-    TopicTold,
-    TrashTold,
     VersionTold,
     read_document,
     read_filing,
     read_folder,
     read_topics,
 )
+from documents.exports.report import ImportReport, Interrupted, Step
 from documents.exports.sources import Source, Unreadable, chunks_of
-from documents.identity import identity
 from documents.models import Document, EntryKind, FilingRule, Folder, Topic, Upload
 from documents.names import InvalidName, clean_name, name_key
 from documents.uploads import UploadRefused
@@ -49,57 +44,12 @@ from documents.uploads.brought import (
     Brought,
     BroughtVersion,
     OtherBytes,
-    Thrown,
     begin_brought,
-    bring_thrown_folder,
     file_brought,
     store_brought,
 )
 from documents.uploads.ending import fail_upload, note_for_deletion
 from sharing import access, audit
-
-SPACE = UUID("0b6d3a52-6f0e-4d57-9f0c-5e1f7c1f5a44")
-LISTED = 20
-REFUSED_LISTED = 1000
-
-Step = Callable[[int, int], None]
-
-
-class Interrupted(Exception):
-    """Whoever asked has stopped it, or it goes on later. What came in stays."""
-
-
-@dataclass
-class ImportReport:
-    """What came in, what was there already, and what was refused and why. The first of `added` and `known` by name."""
-
-    added: int = 0
-    added_bytes: int = 0
-    known: int = 0
-    folders: int = 0
-    rules: int = 0
-    views: int = 0
-    total: int = 0
-    shown_added: list[tuple[str, str]] = field(default_factory=list)
-    shown_known: list[tuple[str, str]] = field(default_factory=list)
-    refused: list[tuple[str, str]] = field(default_factory=list)
-    refused_count: int = 0
-
-    def note_refused(self, path: str, why: str) -> None:
-        self.refused_count += 1
-        if len(self.refused) < REFUSED_LISTED:
-            self.refused.append((path, why))
-
-    def note_added(self, path: str, note: str, size_bytes: int) -> None:
-        self.added += 1
-        self.added_bytes += size_bytes
-        if len(self.shown_added) < LISTED:
-            self.shown_added.append((path, note))
-
-    def note_known(self, path: str, note: str) -> None:
-        self.known += 1
-        if len(self.shown_known) < LISTED:
-            self.shown_known.append((path, note))
 
 
 def take_in(
@@ -178,26 +128,16 @@ class _Run:
     ) -> None:
         self.source, self.mark, self.part, self.owner, self.by = source, mark, part, owner, by
         self.into, self.report, self.step, self.is_dry_run = into, report, step, is_dry_run
-        self.is_home = mark.vault == str(identity().instance)
-        self.told: dict[UUID, FolderTold] = {}
-        self.made: dict[UUID, Folder] = {}
-        self.topics: dict[tuple[str, bool], Topic] = {}
-        self.filing = FilingTaking(by, self._keys_here, self._topic, self._folder_of_rule, self.refuse)
+        self.places = places = Places(mark.vault, owner, by, into, report, is_dry_run=is_dry_run)
+        self.filing = FilingTaking(by, places.keys_here, places.topic, places.folder_of_rule, report.note_refused)
         self.done = 0
         self.wanted = 0
-
-    def key_of(self, key: UUID) -> UUID:
-        """The id here of what had this id there."""
-        return uuid.uuid5(SPACE, f"{self.owner.pk} {self.mark.vault} {key}")
-
-    def refuse(self, path: str, why: str) -> None:
-        self.report.note_refused(path, why)
 
     def work(self, digests: dict[str, str]) -> None:
         self._read_topics(digests)
         self._read_folders(digests)
         if not self.is_dry_run:
-            self._bring_folders_in_the_trash()
+            self.places.bring_folders_in_the_trash()
         self._take_filing(digests)
         prefix = f"{self.part.directory}/{RECORDS}/"
         for digest, path in sums_of(self.source):
@@ -206,15 +146,15 @@ class _Run:
                 self.step(self.done, self.part.size_bytes)
                 self._take_record(path, digest)
         if self.report.total < self.part.documents:
-            self.refuse(
+            self.report.note_refused(
                 SUMS,
                 _("it names %(count)d of %(all)d documents: its end is missing")
                 % {"count": self.report.total, "all": self.part.documents},
             )
         if not self.is_dry_run:
-            self._make_the_other_folders()
+            self.places.make_the_other_folders()
         elif (left := Quota.objects.get(user=self.owner).free_bytes) < self.wanted:
-            self.refuse(
+            self.report.note_refused(
                 _("All of it"),
                 QuotaExceeded(limit=0, available=left, wanted=self.wanted).message,
             )
@@ -225,14 +165,14 @@ class _Run:
         try:
             data = b"".join(chunks_of(self.source, path, LARGEST_LIST))
         except Unreadable as error:
-            self.refuse(path, error.message)
+            self.report.note_refused(path, error.message)
             return None
         if hashlib.sha256(data).hexdigest() != digests.get(path):
-            self.refuse(path, _("its bytes are not those of its checksum"))
+            self.report.note_refused(path, _("its bytes are not those of its checksum"))
             return None
         return data
 
-    # --- topics and folders -----------------------------------------------------------------------------
+    # --- topics, folders, filing -----------------------------------------------------------------------------
 
     def _read_topics(self, digests: dict[str, str]) -> None:
         """The person's own topics are made, also those that no document carries."""
@@ -242,30 +182,11 @@ class _Run:
         try:
             told = read_topics(data)
         except BadRecord as error:
-            self.refuse(f"{self.part.directory}/{TOPICS}", error.message)
+            self.report.note_refused(f"{self.part.directory}/{TOPICS}", error.message)
             return
         for topic in told:
             if not topic.is_everybodys:
-                self._topic(topic, topic.name)
-
-    def _topic(self, told: TopicTold, path: str) -> Topic | None:
-        """The topic of this name here: everybody's for everybody's, else one's own, made if need be."""
-        known = (name_key(told.name), told.is_everybodys)
-        if known in self.topics:
-            return self.topics[known]
-        rows = access.visible_topics(self.by).filter(name_key=known[0])
-        theirs = rows.filter(user=None).first() if told.is_everybodys else None
-        topic = theirs or rows.filter(user=self.owner).first()
-        if topic is None and not self.is_dry_run:
-            try:
-                topic = make_topic(told.name, told.colour, by=self.by)
-            except InvalidName as error:
-                self.refuse(path, _("the topic “%(name)s”: %(why)s") % {"name": told.name, "why": error.message})
-            except Refused:
-                topic = rows.filter(user=self.owner).first()  # made by another at the same moment
-        if topic is not None:
-            self.topics[known] = topic
-        return topic
+                self.places.topic(topic, topic.name)
 
     def _read_folders(self, digests: dict[str, str]) -> None:
         data = self._list(FOLDERS, digests)
@@ -273,10 +194,9 @@ class _Run:
             try:
                 told = read_folder(line)
             except BadRecord as error:
-                self.refuse(f"{self.part.directory}/{FOLDERS}", error.message)
+                self.report.note_refused(f"{self.part.directory}/{FOLDERS}", error.message)
                 continue
-            if told.parent is None or told.parent in self.told:  # above stands before below, so there is no ring
-                self.told[told.key] = told
+            self.places.know(told)
 
     def _take_filing(self, digests: dict[str, str]) -> None:
         """Rules and kept searches; an export of before they came along has none."""
@@ -287,85 +207,11 @@ class _Run:
         try:
             told = read_filing(data)
         except BadRecord as error:
-            self.refuse(path, error.message)
+            self.report.note_refused(path, error.message)
             return
         if not self.is_dry_run:
             self.filing.take(told)
             self.report.rules, self.report.views = self.filing.rule_count, self.filing.view_count
-
-    def _folder_of_rule(self, key: UUID) -> Folder | None:
-        """None where it lies in the trash and cannot come: then the rule rests."""
-        try:
-            return self._folder(key) if key in self.told else None
-        except Refused:
-            return None
-
-    def _place(self) -> Folder | None:
-        return ensure_folder_path(self.into, None, by=self.by)
-
-    def _folder(self, key: UUID) -> Folder | None:
-        """The folder here that was this one there, wherever it is now; a live one is made if need be.
-
-        Raises InvalidName, Refused, NotVisible.
-        """
-        if key in self.made:
-            return self.made[key]
-        told = self.told[key]
-        found = Folder.objects.owned_by(self.owner.pk)
-        there = found.filter(pk=self.key_of(key)).first() or (found.filter(pk=key).first() if self.is_home else None)
-        if there is None and told.trash is not None:
-            raise Refused(_("the folder it was thrown away with did not come in"))
-        if there is None or (told.trash is None and there.trash_id is not None):
-            parent = self._folder(told.parent) if told.parent else self._place()
-            if parent is not None and parent.trash_id is not None:
-                raise Refused(_("the folder it was in lies in the trash now"))
-            there = self._make(told, parent, key if there is None else None)
-        self.made[key] = there
-        return there
-
-    def _make(self, told: FolderTold, parent: Folder | None, key: UUID | None) -> Folder:
-        named = find_folder_path([told.name], parent, by=self.by)
-        if named is None:
-            try:
-                named = make_folder(told.name, parent, by=self.by, key=self.key_of(key) if key else None)
-                self.report.folders += 1
-            except NameTaken:
-                named = find_folder_path([told.name], parent, by=self.by)
-        assert named is not None
-        return named
-
-    def _bring_folders_in_the_trash(self) -> None:
-        for key, told in self.told.items():
-            if told.trash is None or told.trash.kind is not EntryKind.FOLDER:
-                continue
-            try:
-                if Folder.objects.owned_by(self.owner.pk).filter(pk__in=self._keys_here(key)).exists():
-                    continue  # brought before; it may have been restored since
-                parent = self._folder(told.parent) if told.parent else self._place()
-                thrown = self._thrown(told.trash)
-                self.made[key] = bring_thrown_folder(self.key_of(key), told.name, parent, thrown, by=self.by)
-            except (InvalidName, Refused, UploadRefused) as error:
-                self.refuse("/".join((*told.trash.place, told.name)), error.message)
-            except (Http404, PermissionDenied):
-                self.refuse(told.name, _("its folder in the vault has just gone"))
-
-    def _keys_here(self, key: UUID) -> list[UUID]:
-        return [self.key_of(key), key] if self.is_home else [self.key_of(key)]
-
-    def _make_the_other_folders(self) -> None:
-        """Those that no document needed: the empty ones."""
-        for key, told in self.told.items():
-            if told.trash is not None:
-                continue
-            try:
-                self._folder(key)
-            except (InvalidName, Refused) as error:
-                self.refuse(told.name, error.message)
-            except (Http404, PermissionDenied):
-                self.refuse(told.name, _("its folder in the vault has just gone"))
-
-    def _thrown(self, told: TrashTold) -> Thrown:
-        return Thrown(self.key_of(told.entry), told.kind, told.name, (*self.into, *told.place))
 
     # --- documents ------------------------------------------------------------------------------------------
 
@@ -380,13 +226,13 @@ class _Run:
             shown = told.shown
             self._take(told)
         except (Unreadable, BadRecord, InvalidName, Refused, UploadRefused, QuotaExceeded) as error:
-            self.refuse(shown, error.message)
+            self.report.note_refused(shown, error.message)
         except (Http404, PermissionDenied):
-            self.refuse(shown, _("its folder in the vault has just gone"))
+            self.report.note_refused(shown, _("its folder in the vault has just gone"))
 
     def _take(self, told: DocumentTold) -> None:
         lost = {version.number for version in told.lost}
-        there = Document.objects.owned_by(self.owner.pk).filter(pk__in=self._keys_here(told.key)).first()
+        there = Document.objects.owned_by(self.owner.pk).filter(pk__in=self.places.keys_here(told.key)).first()
         if there is not None:
             self.report.note_known(told.shown, "" if there.name == told.name else f"“{there.name}”")
             self._skip(told)
@@ -410,7 +256,7 @@ class _Run:
                 told.shown, "" if document.name == told.name else _("as “%(name)s”") % {"name": document.name}, size
             )
         for number in sorted(lost):
-            self.refuse(
+            self.report.note_refused(
                 told.shown,
                 _("version %(number)d was lost before the export was made; the others came in") % {"number": number},
             )
@@ -427,9 +273,9 @@ class _Run:
         return rows.filter(sha256=current.sha256, size_bytes=current.size_bytes).exists()
 
     def _bring(self, told: DocumentTold) -> Document:
-        folder = self._target(told)
+        folder = self.places.target(told)
         sizes = [version.size_bytes for version in told.versions]
-        upload = begin_brought(self.key_of(told.key), told.name, sizes, folder, by=self.by)
+        upload = begin_brought(self.places.key_of(told.key), told.name, sizes, folder, by=self.by)
         stored: list[BroughtVersion] = []
         try:
             for version in told.versions:
@@ -442,16 +288,6 @@ class _Run:
             note_for_deletion(version.received.object_key for version in stored)
             fail_upload(upload, error, by=self.by)
             raise
-
-    def _target(self, told: DocumentTold) -> Folder | None:
-        if told.folder is not None and told.folder in self.told:
-            folder = self._folder(told.folder)
-            if folder is None or folder.trash_id is None or told.trash is not None:
-                return folder
-            raise Refused(_("its folder lies in the trash now"))
-        if told.trash is not None:
-            return None
-        return ensure_folder_path([*self.into, *told.place], None, by=self.by)
 
     def _store(self, told: DocumentTold, version: VersionTold) -> BroughtVersion | None:
         """A version's bytes, stored. Damaged ones of an older version are refused alone."""
@@ -466,7 +302,7 @@ class _Run:
     def _refuse_version(self, told: DocumentTold, version: VersionTold, why: str) -> None:
         if version.number == told.current:
             raise Unreadable(f"{version.file}: {why}")
-        self.refuse(
+        self.report.note_refused(
             told.shown,
             _("version %(number)d (%(file)s): %(why)s; the others came in")
             % {"number": version.number, "file": version.file, "why": why},
@@ -483,14 +319,14 @@ class _Run:
     ) -> Document:
         topics: dict[UUID, tuple[Topic, str, FilingRule | None]] = {}
         for topic in told.topics:
-            if (found := self._topic(topic, told.shown)) is not None:
+            if (found := self.places.topic(topic, told.shown)) is not None:
                 rule = self.filing.rules.get(topic.rule) if topic.rule else None
                 topics.setdefault(found.pk, (found, topic.reason, rule))
-        thrown = self._thrown(told.trash) if told.trash else None
+        thrown = self.places.thrown(told.trash) if told.trash else None
         if thrown is not None and thrown.kind is EntryKind.FOLDER and folder is not None and folder.trash_id is None:
             thrown = None  # its folder was restored since: it lies there, as the others do
         brought = Brought(
-            key=self.key_of(told.key),
+            key=self.places.key_of(told.key),
             folder=folder,
             versions=stored,
             current=told.current,

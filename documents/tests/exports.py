@@ -15,9 +15,10 @@ from documents.actions.topics import make_topic, tag_documents
 from documents.actions.trash import trash_document, trash_folder
 from documents.actions.versions import delete_version, note_version, promote_version
 from documents.exports.plan import Choice
+from documents.exports.report import ImportReport
 from documents.exports.sent_back import begin_import
 from documents.exports.sources import source_at
-from documents.exports.taking_in import ImportReport, take_in
+from documents.exports.taking_in import take_in
 from documents.exports.to_folder import ExportReport, export_to_folder
 from documents.exports.to_zip import zip_export
 from documents.models import (

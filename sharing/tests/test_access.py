@@ -120,7 +120,7 @@ def naive_level(world: World, person: User, item: Document | Folder) -> int:
 
 @pytest.mark.django_db
 @settings(
-    max_examples=100,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -1,10 +1,9 @@
 """One look: within an answer that changes nothing the rule is asked once; verbs and later answers ask anew."""
 
-from collections.abc import Callable
-
 import pytest
 from django.test import Client
 from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
 
 from accounts.actors import Actor
 from accounts.models import User
@@ -18,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_within_a_look_what_is_shared_is_asked_for_once(
-    alice: User, bob: User, django_assert_num_queries: Callable[..., object]
+    alice: User, bob: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     folder = make_folder("Car", None, by=Actor.for_user(alice))
     share(folder, bob, Level.VIEW, by=Actor.for_user(alice))

@@ -15,8 +15,9 @@ from accounts.actors import Actor
 from accounts.models import User
 from documents.actions.errors import Refused
 from documents.exports.marks import NotAnExport
+from documents.exports.report import ImportReport
 from documents.exports.sources import source_at
-from documents.exports.taking_in import ImportReport, take_in
+from documents.exports.taking_in import take_in
 from documents.management.telling import bar_of_bytes, printable
 from documents.names import InvalidName
 from documents.storage import StoreError
