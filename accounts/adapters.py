@@ -1,7 +1,6 @@
 """How allauth is told our rules: who may sign up, what is written down, where links point."""
 
 import unicodedata
-from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -30,6 +29,7 @@ from accounts.middleware import actor_of
 from accounts.models import User
 from accounts.secrets import SECOND_STEP, is_too_long, seal, unseal
 from docuvault.lib.addresses import client_address
+from docuvault.lib.plain import row_by
 from sharing import audit
 
 PENDING_HASH = "pending_auth_hash"
@@ -200,22 +200,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         )
 
 
-@cache
-def _person_statement() -> tuple[str, list[str]]:
-    fields = User._meta.concrete_fields
-    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
-    return f"SELECT {columns} FROM users WHERE id = %s", [field.attname for field in fields]  # noqa: S608 (our columns)
-
-
 class People(AuthenticationBackend):  # type: ignore[misc]
-    """Who a session belongs to, by one plain statement: every request passes here, and the ORM costs more than it."""
+    """Who a session belongs to, by one plain statement: every request passes here."""
 
     def get_user(self, user_id: UUID) -> User | None:
-        statement, names = _person_statement()
-        with connection.cursor() as cursor:
-            cursor.execute(statement, [user_id])
-            row = cursor.fetchone()
-        user = None if row is None else User.from_db(connection.alias, names, row)
+        user = row_by(User, "id", user_id)
         return user if user is not None and self.user_can_authenticate(user) else None
 
 

@@ -30,17 +30,18 @@ TIMES, FACET_TIMES = 30, 10
 VOCABULARY, SHARED = 40_000, 0.85
 STOP = "the of and to a in for is on that by this with you it not or be are from at as your all have new more an was we"
 REFERENCE = "zq77123"
-# The line, and the most it may take: what the peer needs for the same at 100,000, in milliseconds.
-QUERIES: dict[str, tuple[str, float]] = {
-    "1 of 10": ("invoice", 167),
-    "1 of 100": ("insurance", 68),
-    "1 of 1,000": ("tractor", 55),
-    "two words, 1 of 100": ("invoice insurance", 61),
-    "two words, 1 of 1,000": ("invoice tractor", 52),
-    "one document": (REFERENCE, 32),
-    "none": ("absentword", 21),
-    "phrase": ('"the invoice"', 167),
-    "a wrong letter": ("insurannce", 219),
+# The line, and the most it may take its owner and a visitor: what the peer needs for the same at 100,000 as its
+# superuser and as an ordinary user, in milliseconds.
+QUERIES: dict[str, tuple[str, dict[str, float]]] = {
+    "1 of 10": ("invoice", {"librarian": 167, "visitor": 221}),
+    "1 of 100": ("insurance", {"librarian": 68, "visitor": 120}),
+    "1 of 1,000": ("tractor", {"librarian": 55, "visitor": 114}),
+    "two words, 1 of 100": ("invoice insurance", {"librarian": 61, "visitor": 122}),
+    "two words, 1 of 1,000": ("invoice tractor", {"librarian": 52, "visitor": 107}),
+    "one document": (REFERENCE, {"librarian": 32, "visitor": 36}),
+    "none": ("absentword", {"librarian": 21, "visitor": 28}),
+    "phrase": ('"the invoice"', {"librarian": 167, "visitor": 221}),
+    "a wrong letter": ("insurannce", {"librarian": 219, "visitor": 219}),
 }
 # What the statements before and after the one that finds may take together: whose vaults, stems, ranks.
 STATEMENTS_MS = 20
@@ -175,7 +176,8 @@ def _by_page(vault: RunningVault, who: str, size: int) -> Iterator[Row]:
     client = Client(vault.port)
     client.sign_in(f"{who}{size}", PASSWORD)
     is_last = size == 100_000
-    for name, (line, limit) in QUERIES.items():
+    for name, (line, limits) in QUERIES.items():
+        limit = limits[who]
         path = f"/find/?q={quote_plus(line)}"
         if client.get(path).status != 200:
             raise RuntimeError(f"{path} is not answered")

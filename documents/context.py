@@ -8,6 +8,7 @@ from django.utils.functional import SimpleLazyObject
 
 from accounts.models import Quota
 from documents.tree import with_children
+from docuvault.lib.plain import row_by
 from sharing import access
 from sharing.listing import waiting_for
 
@@ -25,11 +26,13 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     return {
         "signup_policy": settings.SIGNUP,
         "trash_days": settings.TRASH_DAYS,
-        "quota": SimpleLazyObject(lambda: Quota.objects.get(user=user)),
+        "quota": SimpleLazyObject(lambda: row_by(Quota, "user_id", user.pk)),
         "rail_topics": SimpleLazyObject(lambda: list(access.visible_topics(actor).order_by("name_key")[:RAIL_TOPICS])),
         "has_new_shares": SimpleLazyObject(lambda: waiting.has_new_shares),
         "has_waiting_files": SimpleLazyObject(lambda: waiting.has_files),
         "emergency_asked": SimpleLazyObject(lambda: waiting.emergency),
-        "rail_views": SimpleLazyObject(lambda: list(access.own_views(actor).order_by("name_key")[:RAIL_VIEWS])),
+        "rail_views": SimpleLazyObject(
+            lambda: list(access.own_views(actor).order_by("name_key")[:RAIL_VIEWS]) if waiting.has_views else []
+        ),
         "rail_folders": SimpleLazyObject(lambda: with_children(access.folders_in(actor, None))),
     }

@@ -266,17 +266,19 @@ MAY_WAIT = """
            OR EXISTS (SELECT FROM handovers WHERE receiver_id = %(user)s AND state = 'offered'),
            EXISTS (SELECT FROM received_files f JOIN file_requests q ON q.id = f.request_id
                    WHERE q.user_id = %(user)s AND f.state = 'waiting'),
-           EXISTS (SELECT FROM emergency_contacts WHERE user_id = %(user)s AND state = 'asked')
+           EXISTS (SELECT FROM emergency_contacts WHERE user_id = %(user)s AND state = 'asked'),
+           EXISTS (SELECT FROM saved_views WHERE user_id = %(user)s)
 """
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """What somebody is told on every page until he has answered it."""
+    """What somebody is told on every page until he has answered it; and whether he keeps searches."""
 
     has_new_shares: bool = False
     has_files: bool = False
     emergency: EmergencyContact | None = None
+    has_views: bool = False
 
 
 def waiting_for(actor: Actor) -> Waiting:
@@ -286,9 +288,10 @@ def waiting_for(actor: Actor) -> Waiting:
         return Waiting()
     with connection.cursor() as cursor:
         cursor.execute(MAY_WAIT, {"user": user.pk})
-        shares, files, emergency = cursor.fetchone()
+        shares, files, emergency, views = cursor.fetchone()
     return Waiting(
         shares and access.has_new_shares(actor),
         files and access.has_waiting_files(actor),
         access.emergency_asked(actor) if emergency else None,
+        views,
     )

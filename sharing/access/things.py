@@ -15,6 +15,7 @@ from sharing.access.rule import (
     require_document,
     require_folder,
     require_replacing,
+    shared_folders,
     shares_for,
     visible_documents,
     visible_folders,
@@ -62,13 +63,16 @@ def visible_ancestors(actor: Actor, folder: Folder | None) -> list[Folder]:
     if folder is None:
         return []
     user = actor.active_user
-    if user is not None and folder.user_id == user.pk:
-        *upper, _self = folder.path
-        own = Folder.objects.live().filter(user=user, pk__in=upper) if upper else Folder.objects.none()
-        above = {f.pk: f for f in [*own, folder]}
-    else:
+    if user is None:
         above = {f.pk: f for f in visible_folders(actor).filter(pk__in=folder.path)}
-    return [above[key] for key in folder.path if key in above]
+        return [above[key] for key in folder.path if key in above]
+    seen = folder.path
+    if folder.user_id != user.pk:  # from the topmost that is shared on
+        shared = set(shared_folders(user, Level.VIEW))
+        seen = seen[next((n for n, key in enumerate(seen) if key in shared), len(seen)) :]
+    upper = [key for key in seen if key != folder.pk]
+    rows = {f.pk: f for f in Folder.objects.live().filter(pk__in=upper)} if upper else {}
+    return [folder if key == folder.pk else rows[key] for key in seen if key == folder.pk or key in rows]
 
 
 # --- By id --------------------------------------------------------------------------------------------
