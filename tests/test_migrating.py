@@ -15,6 +15,8 @@ from django.core.management.commands.migrate import Command as DjangoMigrate
 from django.db import OperationalError, connection, connections
 from pytest_django import Settings
 
+from tests.emptying import drop_database
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 NAME = "struck_migrations"
 KILLED_AFTER = (4, 40)
@@ -46,7 +48,7 @@ def empty_database() -> Iterator[str]:
         session.execute(f"DROP DATABASE IF EXISTS {NAME}")
         session.execute(f"CREATE DATABASE {NAME}")
         yield at(NAME)
-        session.execute(f"DROP DATABASE {NAME} WITH (FORCE)")
+        drop_database(session, NAME)
 
 
 def shape_of(address: str) -> list[tuple[str, ...]]:

@@ -60,6 +60,9 @@ class CannotConvert(Exception):
     """No PDF came of it; the word says why: program, walls, time, memory, output or nothing."""
 
 
+NOTHING = "nothing"
+
+
 @cache
 def program(setting: str) -> str:
     """The office program to use; "" where there is none, or none is wanted."""
@@ -71,7 +74,20 @@ def program(setting: str) -> str:
 
 
 def to_pdf(office: str, file: BinaryIO, content_type: str) -> bytes:
-    """The document as PDF. Raises CannotConvert."""
+    """The document as PDF. Raises CannotConvert.
+
+    An office program that ends by itself with nothing to show is asked once more: now and then one does.
+    """
+    try:
+        return _converted(office, file, content_type)
+    except CannotConvert as error:
+        if str(error) != NOTHING:
+            raise
+        file.seek(0)
+        return _converted(office, file, content_type)
+
+
+def _converted(office: str, file: BinaryIO, content_type: str) -> bytes:
     ending = ENDINGS[content_type]
     with tempfile.TemporaryDirectory(prefix="docuvault-office-") as name:
         folder = Path(name)
@@ -129,7 +145,7 @@ def _run(folder: Path, command: list[str]) -> None:
     if why:
         raise CannotConvert(why)
     if process.returncode:
-        raise CannotConvert("walls" if process.returncode == NO_WALLS else "nothing")
+        raise CannotConvert("walls" if process.returncode == NO_WALLS else NOTHING)
 
 
 def _held_by(group: int) -> int:
@@ -152,11 +168,11 @@ def _made(path: Path) -> bytes:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise CannotConvert("nothing") from error
+        raise CannotConvert(NOTHING) from error
     with os.fdopen(handle, "rb") as file:
         data = file.read(OUTPUT_BYTES + 1)
     if len(data) > OUTPUT_BYTES:
         raise CannotConvert("output")
     if not data.startswith(b"%PDF-"):
-        raise CannotConvert("nothing")
+        raise CannotConvert(NOTHING)
     return data

@@ -22,6 +22,7 @@ from documents.uploads import Sender, begin_requested
 from docuvault.lib.failpoints import Effect, Failpoint
 from sharing.actions.requests import Terms, make_request
 from sharing.tests.test_file_requests import send, visitor
+from tests.emptying import drop_database
 from tests.faults.acting import KILLED_AND_MORE_IN_THE_SOAK, Driver
 from tests.faults.upkeep import breaches, heal
 
@@ -52,7 +53,7 @@ def vault() -> Iterator[str]:
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
         yield name
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        drop_database(connection, name)
 
 
 def objects_in(folder: Path) -> list[str]:
