@@ -258,7 +258,7 @@ def _document_of(client: Client, upload: str) -> str:
 
 
 def _downloads(client: Client, straight: Any, bucket: str) -> Iterator[Row]:
-    for size, times, limit in ((250_000, 50, 17.0), (50 * MB, 6, 0.0)):
+    for size, times, limit in ((250_000, 50, 17.0), (50 * MB, 20, 0.0)):
         data = os.urandom(size)
         document = _document_of(client, send_tus(client, f"download {size}.bin", data))
         straight.put_object(Bucket=bucket, Key=f"bench/get-{size}", Body=data)
