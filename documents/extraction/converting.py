@@ -74,20 +74,7 @@ def program(setting: str) -> str:
 
 
 def to_pdf(office: str, file: BinaryIO, content_type: str) -> bytes:
-    """The document as PDF. Raises CannotConvert.
-
-    An office program that ends by itself with nothing to show is asked once more: now and then one does.
-    """
-    try:
-        return _converted(office, file, content_type)
-    except CannotConvert as error:
-        if str(error) != NOTHING:
-            raise
-        file.seek(0)
-        return _converted(office, file, content_type)
-
-
-def _converted(office: str, file: BinaryIO, content_type: str) -> bytes:
+    """The document as PDF. Raises CannotConvert."""
     ending = ENDINGS[content_type]
     with tempfile.TemporaryDirectory(prefix="docuvault-office-") as name:
         folder = Path(name)

@@ -105,6 +105,7 @@ def main(folder: str, seconds: str, memory: str, output: str, *command: str) -> 
     parent = os.getppid()
     cage.die_with_parent(parent)
     has_no_network = leave(Path(folder)) or abi() >= 4
+    os.chdir(folder)  # where it was may be out of sight now, and programs ask where they are
     os.nice(5)
     limit(int(seconds), int(memory), int(output))
     beside = Path(command[0]).resolve().parent

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pypdfium2 as pdfium
 import pytest
@@ -222,26 +222,6 @@ def test_a_protected_paper_is_not_given_to_a_second_program(
 def refused(program: str, why: str) -> None:
     with pytest.raises(CannotConvert, match=f"^{why}$"):
         to_pdf(program, BytesIO(b"PK"), DOCX)
-
-
-@pytest.mark.parametrize(("why", "tries"), [("nothing", 2), ("time", 1), ("memory", 1)])
-def test_a_program_that_ends_with_nothing_is_asked_once_more(
-    why: str, tries: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[bytes] = []
-
-    def convert(office: str, file: BinaryIO, content_type: str) -> bytes:
-        seen.append(file.read())
-        if len(seen) == 1:
-            raise CannotConvert(why)
-        return b"%PDF-"
-
-    monkeypatch.setattr(converting, "_converted", convert)
-    if tries == 1:
-        refused("office", why)
-    else:
-        assert to_pdf("office", BytesIO(b"PK"), DOCX) == b"%PDF-"
-    assert seen == [b"PK"] * tries
 
 
 def test_what_is_no_pdf_too_much_or_too_slow_is_refused(
