@@ -60,9 +60,6 @@ class CannotConvert(Exception):
     """No PDF came of it; the word says why: program, walls, time, memory, output or nothing."""
 
 
-NOTHING = "nothing"
-
-
 @cache
 def program(setting: str) -> str:
     """The office program to use; "" where there is none, or none is wanted."""
@@ -132,7 +129,7 @@ def _run(folder: Path, command: list[str]) -> None:
     if why:
         raise CannotConvert(why)
     if process.returncode:
-        raise CannotConvert("walls" if process.returncode == NO_WALLS else NOTHING)
+        raise CannotConvert("walls" if process.returncode == NO_WALLS else "nothing")
 
 
 def _held_by(group: int) -> int:
@@ -155,11 +152,11 @@ def _made(path: Path) -> bytes:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise CannotConvert(NOTHING) from error
+        raise CannotConvert("nothing") from error
     with os.fdopen(handle, "rb") as file:
         data = file.read(OUTPUT_BYTES + 1)
     if len(data) > OUTPUT_BYTES:
         raise CannotConvert("output")
     if not data.startswith(b"%PDF-"):
-        raise CannotConvert(NOTHING)
+        raise CannotConvert("nothing")
     return data

@@ -280,7 +280,7 @@ def _first(rows: Iterable[tuple[UUID, Any]], is_descending: bool, limit: int) ->
 
 
 def _merged(
-    places: Iterable[Place],
+    wanted: Iterable[Place],
     column: str,
     is_descending: bool,
     limit: int,
@@ -291,7 +291,7 @@ def _merged(
     sign = "-" if is_descending else ""
     parts = [
         narrowed(place.documents).order_by(f"{sign}{column}", f"{sign}pk").values_list("pk", shown or column)[:limit]
-        for place in places
+        for place in wanted
     ]
     if not parts:
         return []

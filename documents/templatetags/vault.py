@@ -99,7 +99,6 @@ def sprite_url() -> str:
     return f"{reverse('icons')}?v={digest}"
 
 
-@register.simple_tag
 def address(name: str, key: UUID) -> str:
     """What `{% url name key %}` gives, for rows by the hundred: each route is looked up once."""
     return _route(name).replace(_ANY_ID, str(key))
