@@ -1,6 +1,8 @@
 """The cast and the ground every test stands on: a real PostgreSQL as the application's own role."""
 
+import itertools
 import os
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,14 +17,16 @@ from pytest_django.plugin import DjangoDbBlocker
 from accounts.actions import make_user
 from accounts.actors import Actor
 from accounts.models import Group, Membership, Role, User
-from documents.storage import store
+from documents import storage
 from docuvault.lib.roles import migration_role
 from tests.emptying import Emptier
+from tests.ground import migrated_template
 from tests.totals import TOTALS
 
 CORPUS = Path(os.environ.get("DOCUVAULT_CORPUS") or Path(__file__).resolve().parent.parent / "shared" / "corpus")
 # Folders whose tests take seconds each.
 LONG = frozenset({"browser", "faults", "stack"})
+NUMBERS = itertools.count(1)
 PASSWORD = "correct horse battery staple"
 
 
@@ -54,6 +58,7 @@ def django_db_setup(
 ) -> Iterator[None]:
     """Databases are made and removed by the migration role; what tests do runs as the application's."""
     with django_db_blocker.unblock():
+        connection.settings_dict["TEST"]["TEMPLATE"] = migrated_template()
         with migration_role():
             made = setup_databases(verbosity=0, interactive=False)
         with connection.cursor() as cursor:
@@ -77,10 +82,18 @@ def quick_settings() -> None:
     }
 
 
-@pytest.fixture(scope="session", autouse=True)
-def bucket() -> None:
-    """The bucket of this process."""
-    store().make_bucket()
+@pytest.fixture(scope="module", autouse=True)
+def bucket() -> Iterator[None]:
+    """A bucket for each file: what other files left would be listed again and again."""
+    usual = settings.S3_BUCKET
+    name = f"{usual}-{next(NUMBERS)}"
+    os.environ["S3_BUCKET"] = settings.S3_BUCKET = name
+    storage._store = None
+    storage.store().make_bucket()
+    yield
+    os.environ["S3_BUCKET"] = settings.S3_BUCKET = usual
+    if settings.STORE_ROOT:
+        shutil.rmtree(Path(settings.STORE_ROOT, name), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +104,8 @@ def corpus() -> Path:
     return CORPUS
 
 
-def _person(handle: str, role: str = Role.MEMBER) -> User:
+def person(handle: str, role: str = Role.MEMBER) -> User:
+    """One of the cast, or another."""
     return make_user(
         handle,
         f"{handle}@vault.test",
@@ -106,40 +120,40 @@ def _person(handle: str, role: str = Role.MEMBER) -> User:
 @pytest.fixture
 def alice(db: None) -> User:
     """Owns."""
-    return _person("alice")
+    return person("alice")
 
 
 @pytest.fixture
 def bob(db: None) -> User:
     """Reads what Alice shares."""
-    return _person("bob")
+    return person("bob")
 
 
 @pytest.fixture
 def dora(db: None) -> User:
     """Edits what Alice shares."""
-    return _person("dora")
+    return person("dora")
 
 
 @pytest.fixture
 def gina(db: None) -> User:
     """Comes through a group."""
-    person = _person("gina")
+    made = person("gina")
     group = Group.objects.create(name="Family", name_key="family")
-    Membership.objects.create(group=group, user=person)
-    return person
+    Membership.objects.create(group=group, user=made)
+    return made
 
 
 @pytest.fixture
 def charlie(db: None) -> User:
     """A stranger."""
-    return _person("charlie")
+    return person("charlie")
 
 
 @pytest.fixture
 def admin_person(db: None) -> User:
     """Runs the server."""
-    return _person("ada", Role.ADMIN)
+    return person("ada", Role.ADMIN)
 
 
 @pytest.fixture

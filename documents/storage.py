@@ -25,6 +25,7 @@ from typing import Any, Literal
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.handlers import add_expect_header
+from botocore.utils import parse_timestamp
 from django.conf import settings
 from storages.backends.s3 import S3Storage
 
@@ -106,6 +107,8 @@ class OneConnectionStorage(S3Storage):  # type: ignore[misc]
         """Without "Expect: 100-continue": a store that breaks off within that answer has botocore read for ever."""
         self.session = super()._create_session()
         self.session.events.unregister("before-call.s3", add_expect_header)
+        parsers = self.session._session.get_component("response_parser_factory")
+        parsers.set_parser_defaults(timestamp_parser=_moment)
         return self.session
 
     @cached_property
@@ -116,6 +119,15 @@ class OneConnectionStorage(S3Storage):  # type: ignore[misc]
 
 
 _connection_lock = threading.Lock()
+
+
+def _moment(told: Any) -> datetime:
+    """What botocore reads by a parser for every way of writing a time, which is half of reading a list of objects."""
+    try:
+        made = datetime.fromisoformat(told)
+    except (TypeError, ValueError):
+        return parse_timestamp(told)
+    return made if made.tzinfo else parse_timestamp(told)
 
 
 class ObjectStore:

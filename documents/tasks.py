@@ -20,7 +20,7 @@ from documents.actions.versions import thin_versions as thin_old_versions
 from documents.exports import sent_back
 from documents.hold import may_delete_objects
 from documents.jobs import job
-from documents.models import PendingDeletion, UpkeepKind, UpkeepRun, Upload, UploadState
+from documents.models import LIVE_UPLOAD_STATES, PendingDeletion, UpkeepKind, UpkeepRun, Upload, UploadState
 from documents.storage import StoreError, StoreFull, store
 from documents.upkeep import alarm, repairs, sweeping
 from documents.upkeep.checking import check_vault
@@ -41,14 +41,15 @@ KEEP_SWEEPS = timedelta(days=90)
 
 @job(attempts=8)
 def finish_upload(upload_id: str) -> None:
-    """Put a large upload together, as the person who sent it."""
+    """End an upload whose bytes are all here, as the person who sent it: a large one, or one that nobody has ended."""
     upload = Upload.objects.select_related("actor").filter(pk=UUID(upload_id)).first()
-    if upload is not None and upload.state == UploadState.FINISHING:
-        try:
-            uploads.assemble(upload.pk, by=Actor.job(upload.actor))
-        except StoreFull:
-            alarm.store_is_full()
-            raise
+    if upload is None or upload.state not in LIVE_UPLOAD_STATES:
+        return
+    try:
+        uploads.finish_upload(upload.pk, by=Actor.job(upload.actor))
+    except StoreFull:
+        alarm.store_is_full()
+        raise
 
 
 @job(attempts=8)

@@ -22,6 +22,7 @@ from tusclient.client import TusClient
 from docuvault.stack.objectstore import BUCKET, ObjectStoreServer, free_port
 from docuvault.stack.postgres import Postgres
 from docuvault.stack.web import command as web_command
+from tests.ground import one_at_a_time, static_root
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 TOKEN = "a" * 32
@@ -175,7 +176,7 @@ def running_vault(folder: Path) -> Iterator[Vault]:
             "S3_BUCKET": BUCKET,
             "DOCUVAULT_STORE_ROOT": str(store.root),
             "DOCUVAULT_DATA": str(folder / "data"),
-            "DOCUVAULT_STATIC_ROOT": str(folder / "static"),
+            "DOCUVAULT_STATIC_ROOT": str(static_root()),
             "DOCUVAULT_SECRET_KEY": secrets.token_urlsafe(64),
             "DOCUVAULT_BASE_URL": f"http://localhost:{port}",
             "DOCUVAULT_DB_POOL_SIZE": "8",
@@ -195,7 +196,8 @@ def running_vault(folder: Path) -> Iterator[Vault]:
             assert done.returncode == 0, done.stderr[-2000:]
             return done.stdout
 
-        manage("prepare")
+        with one_at_a_time():
+            manage("prepare")
         document, session = manage("shell", "--no-imports", "-c", SET_UP).split()[-2:]
 
         made = Vault(port, postgres, store, document, session, environment, folder / "web.log")

@@ -5,8 +5,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -16,8 +14,8 @@ from django.db import OperationalError, connection, connections
 from pytest_django import Settings
 
 from tests.emptying import drop_database
+from tests.ground import CHECKOUT, at
 
-CHECKOUT = Path(__file__).resolve().parents[1]
 NAME = "struck_migrations"
 KILLED_AFTER = (4, 40)
 # Everything that a migration makes, in words that do not depend on when it was made.
@@ -36,10 +34,6 @@ SHAPE = """
     UNION ALL SELECT 'migration', app, name, '' FROM django_migrations
     ORDER BY 1, 2, 3, 4
 """
-
-
-def at(name: str) -> str:
-    return urlunsplit(urlsplit(os.environ["DATABASE_MIGRATE_URL"])._replace(path=f"/{name}"))
 
 
 @pytest.fixture
@@ -69,8 +63,7 @@ def done_so_far(address: str) -> int:
 @pytest.mark.timeout(120)
 def test_f36_a_migration_that_is_killed_goes_on_and_ends_as_one_that_was_not(empty_database: str) -> None:
     command = [sys.executable, "manage.py", "migrate", "--no-input", "-v0"]
-    app = urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{NAME}"))
-    environment = {**os.environ, "DATABASE_MIGRATE_URL": empty_database, "DATABASE_URL": app}
+    environment = {**os.environ, "DATABASE_MIGRATE_URL": empty_database, "DATABASE_URL": at(NAME, "DATABASE_URL")}
     for count in KILLED_AFTER:
         struck = subprocess.Popen(command, cwd=CHECKOUT, env=environment)
         while done_so_far(empty_database) < count:

@@ -1,5 +1,6 @@
 """What runs in the background about bytes: repeated, doubled, and with the store away."""
 
+import io
 import os
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,8 +11,10 @@ from django.utils.timezone import now
 from accounts.actors import Actor
 from accounts.models import Quota, User
 from documents import jobs, tasks, uploads
-from documents.models import JobRun, PendingDeletion, Upload, UploadState
+from documents.actions.trash import trash_folder
+from documents.models import Document, JobRun, JobState, PendingDeletion, Upload, UploadState
 from documents.storage import ObjectStore, StoreUnavailable, new_key, store
+from documents.tests.making import folders
 from documents.uploads import PIECE_BYTES, staged
 from sharing.models import AuditEvent
 
@@ -115,6 +118,36 @@ def test_an_upload_whose_request_died_is_finished_by_its_job_later(
     assert upload.document is not None
     assert b"".join(store().open(upload.document.object_key)) == data
     assert Quota.objects.get(user=alice).reserved_bytes == 0
+
+
+@pytest.mark.parametrize("at_once", [staged.FINISH_AT_ONCE_BYTES, 10])
+def test_bytes_that_have_all_come_are_filed_though_nobody_asks_for_it(
+    at_once: int, alice_actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process was killed when the last piece had its row: a client sees that all is there, and sends no more."""
+    monkeypatch.setattr(staged, "FINISH_AT_ONCE_BYTES", at_once)
+    upload = uploads.begin_upload("a", 20, None, by=alice_actor)
+    for start in (0, 10):
+        uploads.receive(upload.pk, start, io.BytesIO(b"0123456789"), 10, by=alice_actor)
+    assert not Document.objects.exists()
+    while waiting := JobRun.objects.filter(task="documents.tasks.finish_upload", state=JobState.WAITING).first():
+        jobs.run(str(waiting.pk))
+    document = Document.objects.get()
+    assert b"".join(store().open(document.object_key)) == b"0123456789" * 2
+    assert Quota.objects.get(user=alice_actor.user).reserved_bytes == 0
+
+
+def test_what_was_put_together_and_may_not_be_filed_is_deleted_at_once(alice_actor: Actor) -> None:
+    folder, before = folders("Car", alice_actor), objects()
+    upload = uploads.begin_upload("a", 20, folder, by=alice_actor)
+    for start in (0, 10):
+        uploads.receive(upload.pk, start, io.BytesIO(b"0123456789"), 10, by=alice_actor)
+    trash_folder(folder, by=alice_actor)
+    with pytest.raises(uploads.UploadRefused):
+        uploads.finish_upload(upload.pk, by=alice_actor)
+    tasks.purge_objects()
+    assert not PendingDeletion.objects.exists()
+    assert objects() == before
 
 
 def test_a_job_for_an_upload_that_is_gone_or_done_does_nothing(alice_actor: Actor) -> None:

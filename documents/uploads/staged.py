@@ -209,6 +209,10 @@ class Staging:
         # What gets on may take as long as it needs.
         upload.expires_at = max(upload.expires_at, now() + timedelta(hours=settings.UPLOAD_EXPIRY_HOURS))
         upload.save(update_fields=["received_bytes", "expires_at", "updated_at"])
+        if offset == upload.declared_bytes:
+            # Whoever sent it may take this answer for the end, and this process may die before it makes one.
+            is_large = offset > FINISH_AT_ONCE_BYTES
+            jobs.enqueue("documents.tasks.finish_upload", upload.pk, delay=timedelta() if is_large else SECOND_LOOK)
         failpoint(Failpoint.PIECE_NAMING)
         self.offset = offset
 
@@ -260,12 +264,11 @@ def finish_upload(upload_id: UUID, *, by: Actor) -> Document | None:
             _hand_over_import(upload)
             return None
         if upload.state == UploadState.RECEIVING:
-            is_large = upload.declared_bytes > FINISH_AT_ONCE_BYTES
             upload.state = UploadState.FINISHING
             upload.save(update_fields=["state", "updated_at"])
-            # Also where it is done right here: this process may die in the middle.
-            jobs.enqueue("documents.tasks.finish_upload", upload.pk, delay=timedelta() if is_large else SECOND_LOOK)
-            if is_large:
+            if not upload.declared_bytes:  # no last piece has asked for its job
+                jobs.enqueue("documents.tasks.finish_upload", upload.pk, delay=SECOND_LOOK)
+            if upload.declared_bytes > FINISH_AT_ONCE_BYTES and by.kind is not ActorKind.JOB:
                 return None
         elif upload.state != UploadState.FINISHING:
             raise UploadEnded(upload.failure or _("This upload has ended."))
@@ -299,14 +302,18 @@ def assemble(upload_id: UUID, *, by: Actor) -> Document:
     if upload.state != UploadState.FINISHING:
         raise UploadEnded(upload.failure or _("This upload has ended."))
     try:
-        return file_document(upload, _one_object(upload, pieces), by=by)
+        received = _one_object(upload, pieces)
+        try:
+            return file_document(upload, received, by=by)
+        except (UploadRefused, access.NotVisible, access.NotAllowed) as error:
+            if received.is_noted:
+                note_for_deletion([received.object_key])
+            fail_upload(upload, error, by=by)
+            raise
     except StoreError:
         upload.refresh_from_db()
         if upload.state == UploadState.DONE and upload.document is not None:
             return upload.document  # another call was quicker, and its pieces are gone
-        raise
-    except (UploadRefused, access.NotVisible, access.NotAllowed) as error:
-        fail_upload(upload, error, by=by)
         raise
 
 

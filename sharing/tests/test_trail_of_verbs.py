@@ -19,6 +19,7 @@ from django.utils.timezone import now
 
 from accounts.actors import Actor
 from accounts.models import Group, Membership, User
+from conftest import person
 from documents import uploads
 from documents.actions import documents as document_verbs
 from documents.actions import filing as filing_verbs
@@ -67,6 +68,7 @@ from sharing.models import (
     ShareLink,
     ShareReception,
 )
+from tests.emptying import Emptier, Rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -116,8 +118,32 @@ class World:
     dismissed: FilingSuggestion
 
 
+@pytest.fixture(scope="module")
+def made() -> list[tuple[World, Rows]]:
+    """The world once it was made, with all its rows: the tests that follow have them put back."""
+    return []
+
+
 @pytest.fixture
-def world(alice: User, alice_actor: Actor, bob: User, bob_actor: Actor, gina: User) -> World:
+def world(made: list[tuple[World, Rows]], transactional_db: None) -> World:
+    ground = Emptier()
+    try:
+        if made:
+            ground.put_back(made[0][1])
+        else:
+            world = made_world()
+            made.append((world, ground.copied()))
+        return deepcopy(made[0][0])
+    finally:
+        ground.close()
+
+
+def made_world() -> World:
+    alice, bob, gina = (person(name) for name in ("alice", "bob", "gina"))
+    alice_actor, bob_actor = Actor.for_user(alice), Actor.for_user(bob)
+    family = Group.objects.create(name="Family", name_key="family")
+    for member in (gina, alice):
+        Membership.objects.create(group=family, user=member)
     car, home = folders("Car", alice_actor), folders("Home", alice_actor)
     a, b, tagged, gone = (put(name, car, alice_actor) for name in ("a.txt", "b.txt", "tagged.txt", "gone.txt"))
     topic = topic_verbs.make_topic("Tax", "green", by=alice_actor)
@@ -132,8 +158,6 @@ def world(alice: User, alice_actor: Actor, bob: User, bob_actor: Actor, gina: Us
     twin = put("twin.txt", None, alice_actor, b"new")
     lost = trash_verbs.trash_document(put("lost.txt", None, alice_actor, b"new"), by=alice_actor)
     shared = sharing_verbs.share(b, bob, Level.VIEW, by=alice_actor)
-    family = Group.objects.get(name="Family")
-    Membership.objects.create(group=family, user=alice)
     received, hidden, left = (put(f"{name}.txt", None, bob_actor) for name in ("received", "hidden", "left"))
     for document in (received, hidden, left):
         sharing_verbs.share(document, family, Level.COMMENT, by=bob_actor)

@@ -121,8 +121,14 @@ document.addEventListener("htmx:afterSettle", (event) => {
 document.addEventListener("htmx:afterSettle", (event) => {
   if (event.detail.target !== document.body) return;
   announce(document.title);
-  if (!document.activeElement || document.activeElement === document.body) document.getElementById("main")?.focus({ preventScroll: true });
+  beginAtMain();
 });
+// A dialog gives the focus back to what had it; that may have gone with the page before.
+document.addEventListener("close", beginAtMain, true);
+
+function beginAtMain() {
+  if (!document.activeElement || document.activeElement === document.body) document.getElementById("main")?.focus({ preventScroll: true });
+}
 
 document.addEventListener("click", (event) => {
   const toggle = event.target.closest("[data-toggle-rail]");

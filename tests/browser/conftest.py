@@ -1,6 +1,7 @@
 """A real Chromium against the real application: its own process, database, store and worker."""
 
 import asyncio
+import json
 import os
 import secrets
 import signal
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from documents.management.papers import pdf, png
 from docuvault.stack.browser import find_browser
 from docuvault.stack.process import end
 from docuvault.stack.web import command as web_command
+from tests.ground import at, make_copy, one_at_a_time, static_root
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery staple"
@@ -43,7 +45,25 @@ FLAGS = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
-AXE = CHECKOUT / "node_modules" / "axe-core" / "axe.min.js"
+AXE_SCRIPT = (CHECKOUT / "node_modules" / "axe-core" / "axe.min.js").read_text()
+
+
+# Runs what it is sent, a line each, and answers whether it went well and what it printed.
+AIDE = """
+import contextlib, io, json, sys, traceback
+from django.db import connections
+for line in sys.stdin:
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        try:
+            exec(json.loads(line), {})
+            is_done = True
+        except Exception:
+            traceback.print_exc(file=said)
+            is_done = False
+    connections.close_all()
+    print(json.dumps([is_done, said.getvalue()]), flush=True)
+"""
 
 
 @dataclass(frozen=True)
@@ -52,6 +72,7 @@ class Site:
 
     address: str
     environment: dict[str, str]
+    _aide: list["subprocess.Popen[str]"] = field(default_factory=list)
 
     def manage(self, *words: str) -> str:
         """Run `manage.py` beside it."""
@@ -68,31 +89,49 @@ class Site:
         return done.stdout
 
     def python(self, code: str) -> str:
-        return self.manage("shell", "--no-imports", "-c", code)
+        """What the code prints, run under the site's settings; one process runs it all, for starting takes long."""
+        if not self._aide:
+            self._aide.append(
+                subprocess.Popen(
+                    [sys.executable, "manage.py", "shell", "--no-imports", "-c", AIDE],
+                    cwd=CHECKOUT,
+                    env=self.environment,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+        aide = self._aide[0]
+        assert aide.stdin
+        assert aide.stdout
+        aide.stdin.write(json.dumps(code) + "\n")
+        aide.stdin.flush()
+        is_done, printed = json.loads(aide.stdout.readline())
+        assert is_done, printed[-3000:]
+        return str(printed)
+
+    def end(self) -> None:
+        for aide in self._aide:
+            end(aide, signal.SIGTERM, patience=10)
 
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The vault's database of its own beside the tests', granian, and a worker."""
-    import psycopg
-
     folder = tmp_path_factory.mktemp("site")
     name = f"walk_{secrets.token_hex(4)}"
-    migrate_url = os.environ["DATABASE_MIGRATE_URL"].rpartition("/")[0] + f"/{name}"
-    app_url = os.environ["DATABASE_URL"].rpartition("/")[0] + f"/{name}"
-    with psycopg.connect(os.environ["DATABASE_MIGRATE_URL"], autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+    make_copy(name)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {
         **os.environ,
-        "DATABASE_URL": app_url,
-        "DATABASE_MIGRATE_URL": migrate_url,
+        "DATABASE_URL": at(name, "DATABASE_URL"),
+        "DATABASE_MIGRATE_URL": at(name),
         # A vault of its own has a bucket of its own: the mark in it names this one.
         "S3_BUCKET": f"{os.environ['S3_BUCKET']}-site",
         "DOCUVAULT_DATA": str(folder),
-        "DOCUVAULT_STATIC_ROOT": str(folder / "static"),
+        "DOCUVAULT_STATIC_ROOT": str(static_root()),
         "DOCUVAULT_BASE_URL": f"http://localhost:{port}",
         "DOCUVAULT_ADMIN_EMAIL": "ada@vault.test",
         "DOCUVAULT_ADMIN_PASSWORD": PASSWORD,
@@ -101,7 +140,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     }
     made = Site(f"http://localhost:{port}", environment)
     made.python("from documents.storage import store\nstore().make_bucket()")
-    made.manage("prepare")
+    with one_at_a_time():
+        made.manage("prepare")
     log = (folder / "site.log").open("wb")
     processes = [
         subprocess.Popen(command, cwd=CHECKOUT, env=own, stdout=log, stderr=log, start_new_session=True)
@@ -115,6 +155,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         wait_for(made.address + "/icons.svg", folder / "site.log")
         yield made
     finally:
+        made.end()
         for process in processes:
             end(process, signal.SIGTERM, patience=10)
         log.close()
@@ -205,27 +246,43 @@ class Visitor:
         self.page.wait_for_url("**/files/")
         return self
 
-    def check_access(self) -> None:
+    def check_access(self, rule: str = "") -> None:
         """axe finds nothing on the page as it stands. Evaluated by the debugger, so the page's policy holds."""
         before = len(self.watch.problems)
         # What is fading in has not its own colours yet.
         self.page.evaluate("() => Promise.allSettled(document.getAnimations().map(one => one.finished))")
-        self.page.evaluate(AXE.read_text())
+        if not self.page.evaluate("() => 'axe' in window"):
+            self.page.evaluate(AXE_SCRIPT)
         found = self.page.evaluate(
-            "() => axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map("
-            "v => v.id + ': ' + v.nodes.map(n => n.target.join(' ') + ' ' + n.failureSummary).slice(0, 3).join(' | ')))"
+            "rule => axe.run(document, {resultTypes: ['violations'], ...(rule ? {runOnly: [rule]} : {})}).then(r =>"
+            " r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ') + ' ' + n.failureSummary)"
+            ".slice(0, 3).join(' | ')))",
+            rule,
         )
         # axe tries inline styles of its own while it measures; the page itself has none.
         self.watch.problems[before:] = [p for p in self.watch.problems[before:] if "Applying inline style" not in p]
         assert found == [], f"{self.page.url}: {found}"
 
-    def check_both(self) -> None:
-        """The same in light and in dark, and nothing is wider than the screen."""
-        for scheme in ("light", "dark"):
+    def look(self, name: str = "", widths: Sequence[int] = (), *, may_scroll: bool = False) -> None:
+        """In light and in dark axe finds nothing, and nothing is wider than the screen at these widths.
+
+        Of what axe looks for, colours alone depend on the scheme. With DOCUVAULT_SHOTS, pictures go to that folder.
+        """
+        shots = os.environ.get("DOCUVAULT_SHOTS")
+        usual = self.page.viewport_size or {"width": 1280, "height": 900}
+        for scheme, rule in (("light", ""), ("dark", "color-contrast")):
             self.page.emulate_media(color_scheme=scheme)
-            self.check_access()
+            self.check_access(rule)
+            for width in widths or (usual["width"],):
+                if scheme == "light" or shots:
+                    self.page.set_viewport_size({"width": width, "height": usual["height"]})
+                    wider = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+                    assert wider <= 0 or may_scroll, (self.page.url, width, wider)
+                if shots and name:
+                    self.page.wait_for_timeout(300)  # places slide away when the page becomes narrow
+                    self.page.screenshot(path=f"{shots}/{name}-{width}-{scheme}.png", full_page=True)
+            self.page.set_viewport_size(usual)
         self.page.emulate_media(color_scheme="light")
-        assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), self.page.url
 
 
 def make_person(site: Site, handle: str, quota_bytes: int = 104_857_600) -> None:

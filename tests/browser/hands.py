@@ -12,6 +12,7 @@ from tests.browser.conftest import Visitor
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 Visit = Callable[..., Visitor]
+WIDTHS = (1280, 820, 390)
 
 
 def sha256(path: Path) -> str:

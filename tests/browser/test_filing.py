@@ -4,8 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Site
-from tests.browser.hands import DESKTOP, PHONE, Visit, toast_says
-from tests.browser.test_space import look
+from tests.browser.hands import DESKTOP, PHONE, WIDTHS, Visit, toast_says
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(240)]
 # A vault with papers, as if they had been read; three and more filed alike, so that there is something to learn.
@@ -44,12 +43,12 @@ def test_a_rule_is_made_looked_at_run_and_undone_and_suggestions_are_answered(vi
     page = visitor.page
     page.goto("/filing/")
     expect(page.get_by_text("Nothing is suggested")).to_be_visible()
-    look(visitor, "filing-empty")
+    visitor.look("filing-empty", WIDTHS)
     site.python(FILL % {"handle": visitor.handle})
 
     page.goto("/filing/")
     expect(page.locator(".filing-row")).to_have_count(3)
-    look(visitor, "filing")
+    visitor.look("filing", WIDTHS)
     page.keyboard.press("j")
     page.keyboard.press("a")
     toast_says(page, "Filed “new power")
@@ -76,10 +75,10 @@ def test_a_rule_is_made_looked_at_run_and_undone_and_suggestions_are_answered(vi
     expect(page.get_by_text("a rule has to do something")).to_be_visible()
     page.get_by_label("Goes to the folder").select_option(label="Bills")
     page.get_by_label("Energy").check()
-    look(visitor, "rule-form")
+    visitor.look("rule-form", WIDTHS)
     page.get_by_role("button", name="Save and look ahead").click()
     expect(page.get_by_text("It is about 1 document.")).to_be_visible()
-    look(visitor, "rule")
+    visitor.look("rule", WIDTHS)
     page.get_by_role("button", name="File 1 document now").click()
     expect(page.locator(".filing-run .badge", has_text="Done")).to_be_visible()
     page.reload()
@@ -93,7 +92,7 @@ def test_a_rule_is_made_looked_at_run_and_undone_and_suggestions_are_answered(vi
     expect(page.locator(".filing-run .badge", has_text="Undone")).to_be_visible()
     page.get_by_role("navigation", name="Where you are").get_by_role("link", name="Rules").click()
     expect(page.get_by_role("link", name="ACME", exact=True)).to_be_visible()
-    look(visitor, "rules")
+    visitor.look("rules", WIDTHS)
 
 
 def test_on_a_phone_a_thumb_files_it_on_the_list_and_on_the_document(visit: Visit, site: Site) -> None:

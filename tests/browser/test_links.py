@@ -54,28 +54,28 @@ def test_a_link_with_a_password_is_made_opened_on_a_phone_and_told(
     sheet.get_by_role("radio", name="add and replace").check()
     sheet.get_by_role("radio", name="Ask for this one").check()
     password = sheet.get_by_label("Password", exact=True).input_value()
-    alice.check_both()
+    alice.look()
     sheet.get_by_role("button", name="Make the link").click()
     row = sheet.locator(".share", has_text="Landlord")
     expect(row).to_contain_text("not opened yet")
     way = row.get_by_label("Address of Landlord").input_value()
     assert row.get_by_label("Its password").input_value() == password
-    alice.check_both()
+    alice.look()
 
     guest = Visitor(browser, site, watch, **PHONE)
     his = guest.page
     try:
         his.goto(way)
         expect(his.get_by_role("heading", name="Something was shared with you")).to_be_visible()
-        guest.check_both()
+        guest.look()
         his.get_by_label("Password").fill("not this one")
         his.get_by_role("button", name="Open").click()
         expect(his.get_by_text("That is not the password.")).to_be_visible()
-        guest.check_both()
+        guest.look()
         his.get_by_label("Password").fill(password)
         his.get_by_role("button", name="Open").click()
         expect(his.get_by_role("heading", name="Lease")).to_be_visible()
-        guest.check_both()
+        guest.look()
         his.locator("input[type=file]").set_input_files(
             {"name": "answer.txt", "mimeType": "text/plain", "buffer": b"Agreed."}
         )
@@ -84,7 +84,7 @@ def test_a_link_with_a_password_is_made_opened_on_a_phone_and_told(
         expect(his.get_by_role("link", name="answer.txt")).to_be_visible()
         his.get_by_role("link", name="lease.pdf").click()
         expect(his.locator(".viewer .sheet canvas").first).to_be_visible()
-        guest.check_both()
+        guest.look()
         with his.expect_download() as taking:
             his.get_by_role("link", name="Download").first.click()
         assert taking.value.suggested_filename == "lease.pdf"
@@ -93,24 +93,24 @@ def test_a_link_with_a_password_is_made_opened_on_a_phone_and_told(
 
     hers.goto("/shared/links/")
     expect(hers.locator(".shared-row")).to_contain_text("opened once, downloaded once, 1 file put in")
-    alice.check_both()
+    alice.look()
     hers.goto(f"/folders/{folder}/reach/")
     expect(hers.locator(".reach", has_text="Landlord")).to_be_visible()
-    alice.check_both()
+    alice.look()
     hers.get_by_role("button", name="Close for good").click()
     expect(hers.get_by_text("Nobody else can see it.")).to_be_visible()
     stranger = Visitor(browser, site, watch, **PHONE)
     answer = stranger.page.goto(way)
     assert answer is not None
     assert answer.status == 404
-    stranger.check_both()
+    stranger.look()
     for level, heading in (("UPLOAD", "Send files to Alinka"), ("VIEW", "Lease")):
         way = made_link(site, folder, level)
         stranger.page.goto(way)
         expect(stranger.page.get_by_role("heading", name=heading)).to_be_visible()
-        stranger.check_both()
+        stranger.look()
     refused = stranger.page.goto(f"{way}folders/{folder}/zip/")
     assert refused is not None
     assert refused.status == 403
-    stranger.check_both()
+    stranger.look()
     stranger.context.close()

@@ -71,7 +71,7 @@ def test_the_pages_of_the_one_who_shares(visit: Visit, site: Site, browser: Brow
         assert answer.status == 200, address
         if address.startswith(("/shared/", "/groups/")):
             expect(owner.page.locator(".tabs [aria-current]")).to_be_in_viewport(ratio=0.9)
-        owner.check_both()
+        owner.look()
 
     guest = Visitor(browser, site, watch, **PHONE)
     for name, heading in (
@@ -80,9 +80,9 @@ def test_the_pages_of_the_one_who_shares(visit: Visit, site: Site, browser: Brow
     ):  # fmt: skip
         guest.page.goto(world[name])
         expect(guest.page.locator("main")).to_contain_text(heading)
-        guest.check_both()
+        guest.look()
     guest.page.get_by_label("Password").fill("not this one")
     guest.page.get_by_role("button", name="Go on").click()
     expect(guest.page.get_by_text("This is not the password.")).to_be_visible()
-    guest.check_both()
+    guest.look()
     guest.context.close()

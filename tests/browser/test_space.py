@@ -7,25 +7,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Site, Visitor, Watch
-from tests.browser.hands import DESKTOP, Visit, send, thing, toast_says
+from tests.browser.hands import DESKTOP, WIDTHS, Visit, send, thing, toast_says
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(240)]
-WIDTHS = (1280, 820, 390)
-
-
-def look(visitor: Visitor, name: str) -> None:
-    """At each width and in both schemes: nothing for axe, nothing wider than the page."""
-    page, shots = visitor.page, os.environ.get("DOCUVAULT_SHOTS")
-    for scheme in ("dark", "light"):
-        page.emulate_media(color_scheme=scheme)
-        visitor.check_access()
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 900})
-            assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-            if shots:
-                page.wait_for_timeout(300)
-                page.screenshot(path=f"{shots}/{name}-{width}-{scheme}.png", full_page=True)
-        page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def test_a_full_vault_is_cleared_up_and_given_more_room(
@@ -35,7 +19,7 @@ def test_a_full_vault_is_cleared_up_and_given_more_room(
     page = visitor.page
     page.goto("/space/")
     expect(page.get_by_text("Nothing is kept yet.")).to_be_visible()
-    look(visitor, "space-empty")
+    visitor.look("space-empty", WIDTHS)
     scan, copy, letter = (tmp_path / name for name in ("scan.bin", "copy of scan.bin", "letter.txt"))
     scan.write_bytes(os.urandom(400_000))
     copy.write_bytes(scan.read_bytes())
@@ -53,7 +37,7 @@ def test_a_full_vault_is_cleared_up_and_given_more_room(
 
     page.goto("/space/")
     expect(page.get_by_text("83 % are used")).to_be_visible()
-    look(visitor, "space-high")
+    visitor.look("space-high", WIDTHS)
     page.get_by_label("Throw away letter.txt").click()
     toast_says(page, "1 thing is in the trash.")
     expect(page.get_by_label("Delete for good: letter.txt")).to_be_visible()
@@ -73,13 +57,13 @@ def test_a_full_vault_is_cleared_up_and_given_more_room(
     page.get_by_role("link", name="Ask for more").click()
     page.locator("#dialog").get_by_label("How much more").fill("25")
     page.locator("#dialog").get_by_label("What for").fill("The film of the wedding")
-    look(visitor, "ask")
+    visitor.look("ask", WIDTHS)
     page.locator("#dialog").get_by_role("button", name="Ask").click()
     expect(page.get_by_text("You have asked for 25.0")).to_be_visible()
     ada = Visitor(browser, site, watch, **DESKTOP).sign_in("ada")
     ada.page.goto("/people/")
     ada.page.locator(".request", has_text="film of the wedding").get_by_role("link").click()
-    look(ada, "answer")
+    ada.look("answer", WIDTHS)
     ada.page.locator("#dialog").get_by_label("A word to the person").fill("Enjoy it")
     ada.page.locator("#dialog").get_by_role("button", name="Grant").click()
     toast_says(ada.page, "has more space now.")
@@ -102,7 +86,7 @@ def test_more_than_may_be_kept_is_told_and_still_read(visit: Visit, site: Site, 
     )
     page.goto("/space/")
     expect(page.get_by_role("alert")).to_contain_text("more than you may")
-    look(visitor, "space-over")
+    visitor.look("space-over", WIDTHS)
     with page.expect_download():
         thing(page, "paper.bin").click()
         page.get_by_role("main").get_by_role("link", name="Download", exact=True).first.click()

@@ -108,6 +108,11 @@ PASSES = dict.fromkeys(
 )
 
 
+def test_f01_f06_an_upload_struck_when_its_last_piece_has_its_row_is_filed(driver: Driver, alice_actor: Actor) -> None:
+    """Its client learns that all bytes are there, and sends nothing more."""
+    an_upload_is_struck(Failpoint.PIECE_NAMED, "tus", Effect.KILL, driver, Sending("tus", alice_actor), 3)
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("turn", range(6))
 @pytest.mark.parametrize("effect", list(Effect))
