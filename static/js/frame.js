@@ -127,7 +127,9 @@ document.addEventListener("htmx:afterSettle", (event) => {
 document.addEventListener("close", beginAtMain, true);
 
 function beginAtMain() {
-  if (!document.activeElement || document.activeElement === document.body) document.getElementById("main")?.focus({ preventScroll: true });
+  const held = document.activeElement;
+  // What a dialog has just taken with it holds the focus still, for a moment.
+  if (!held || held === document.body || !held.getClientRects().length) document.getElementById("main")?.focus({ preventScroll: true });
 }
 
 document.addEventListener("click", (event) => {
