@@ -1,5 +1,6 @@
 """The cast and the ground every test stands on: a real PostgreSQL as the application's own role."""
 
+import gc
 import itertools
 import os
 import shutil
@@ -28,6 +29,12 @@ CORPUS = Path(os.environ.get("DOCUVAULT_CORPUS") or Path(__file__).resolve().par
 LONG = frozenset({"browser", "faults", "stack"})
 NUMBERS = itertools.count(1)
 PASSWORD = "correct horse battery staple"
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays to the end: to look through it for garbage again and again is a twentieth of a run."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

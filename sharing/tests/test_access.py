@@ -118,14 +118,25 @@ def naive_level(world: World, person: User, item: Document | Folder) -> int:
     return best
 
 
+DRAWN = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+
+
 @pytest.mark.django_db
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(DRAWN, max_examples=30)
 @given(data=st.data())
 def test_set_single_answer_and_naive_rules_agree(data: st.DataObject) -> None:
+    all_agree(data)
+
+
+@pytest.mark.soak
+@pytest.mark.django_db
+@settings(DRAWN, max_examples=600)
+@given(data=st.data())
+def test_set_single_answer_and_naive_rules_agree_on_many_worlds(data: st.DataObject) -> None:
+    all_agree(data)
+
+
+def all_agree(data: st.DataObject) -> None:
     with transaction.atomic():
         world = build(data)
         for person in world.people:

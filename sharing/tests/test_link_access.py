@@ -26,7 +26,7 @@ from sharing.actions.links import Terms
 from sharing.gate import Kind, make_token
 from sharing.models import LinkLevel, Share, ShareLink, SharingPolicy
 from sharing.tests.linking import Holder, holder_of, link_to, token_of
-from sharing.tests.test_access import World, build, naive_level
+from sharing.tests.test_access import DRAWN, World, build, naive_level
 
 VIEW, DOWNLOAD, UPLOAD, EDIT = LinkLevel.VIEW, LinkLevel.DOWNLOAD, LinkLevel.UPLOAD, LinkLevel.EDIT
 
@@ -77,11 +77,21 @@ def naive_reach(world: World, link: ShareLink, item: Document | Folder) -> bool:
 
 
 @pytest.mark.django_db
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(DRAWN, max_examples=20)
 @given(data=st.data())
 def test_links_in_generated_trees_open_what_the_rules_say_in_sets_and_single_answers(data: st.DataObject) -> None:
+    links_open_what_the_rules_say(data)
+
+
+@pytest.mark.soak
+@pytest.mark.django_db
+@settings(DRAWN, max_examples=400)
+@given(data=st.data())
+def test_links_in_many_generated_trees_open_what_the_rules_say(data: st.DataObject) -> None:
+    links_open_what_the_rules_say(data)
+
+
+def links_open_what_the_rules_say(data: st.DataObject) -> None:
     with transaction.atomic():
         world = build(data)
         for link in draw_links(data, world):

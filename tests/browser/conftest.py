@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import (
@@ -72,7 +72,7 @@ class Site:
 
     address: str
     environment: dict[str, str]
-    _aide: list["subprocess.Popen[str]"] = field(default_factory=list)
+    _aide: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     def manage(self, *words: str) -> str:
         """Run `manage.py` beside it."""
@@ -98,13 +98,12 @@ class Site:
                     env=self.environment,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
-                    text=True,
                 )
             )
         aide = self._aide[0]
         assert aide.stdin
         assert aide.stdout
-        aide.stdin.write(json.dumps(code) + "\n")
+        aide.stdin.write(json.dumps(code).encode() + b"\n")
         aide.stdin.flush()
         is_done, printed = json.loads(aide.stdout.readline())
         assert is_done, printed[-3000:]
@@ -270,7 +269,8 @@ class Visitor:
         """
         shots = os.environ.get("DOCUVAULT_SHOTS")
         usual = self.page.viewport_size or {"width": 1280, "height": 900}
-        for scheme, rule in (("light", ""), ("dark", "color-contrast")):
+        schemes: tuple[tuple[Literal["light", "dark"], str], ...] = (("light", ""), ("dark", "color-contrast"))
+        for scheme, rule in schemes:
             self.page.emulate_media(color_scheme=scheme)
             self.check_access(rule)
             for width in widths or (usual["width"],):

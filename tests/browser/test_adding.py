@@ -74,7 +74,7 @@ def test_a_file_is_cancelled_and_one_that_does_not_fit_is_told_before_it_travels
     page.context.set_offline(False)
 
 
-@pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("device", [DESKTOP, pytest.param(PHONE, marks=pytest.mark.soak)], ids=["desktop", "phone"])
 def test_a_name_that_is_taken_is_asked_about_and_versions_are_kept(
     visit: Visit, tmp_path: Path, device: dict[str, object]
 ) -> None:

@@ -12,7 +12,8 @@ from tests.browser.conftest import Watch
 from tests.browser.hands import send, sha256, thing
 from tests.outage import TOKEN, Vault, running_vault, soon
 
-pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(240)]
+# What the program does meanwhile is in tests/test_outage.py; the page for a vault that is away, in test_adding.py.
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(240), pytest.mark.soak]
 SIZE, THROUGHPUT = 64_000_000, 2_000_000
 
 

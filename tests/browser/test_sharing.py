@@ -43,7 +43,7 @@ def put(site: Site, handle: str, name: str) -> str:
     ).strip()
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", ["desk", pytest.param("phone", marks=pytest.mark.soak)])
 def test_alice_shares_bob_reads_and_alice_sees_the_receipt(visit: Visit, site: Site, size: str) -> None:
     end = secrets.token_hex(3)
     alice, bob = visit(f"alice{end}", **SIZES[size]), visit(f"bob{end}", **SIZES[size])

@@ -21,7 +21,7 @@ from tests.faults.sending import ON_THE_WAY_IN, Sending
 from tests.faults.upkeep import breaches, heal
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("faults")]
-WAYS = ["one_pass", "whole", "tus"]
+IN_PIECES_AND_MORE_IN_THE_SOAK = ["tus", *(pytest.param(act, marks=pytest.mark.soak) for act in ("one_pass", "whole"))]
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_f15_the_database_gone_at_any_step_of_an_upload(
 
 
 @pytest.mark.parametrize("commit", range(6))
-@pytest.mark.parametrize("act", WAYS)
+@pytest.mark.parametrize("act", IN_PIECES_AND_MORE_IN_THE_SOAK)
 def test_f16_a_commit_whose_answer_is_lost(
     act: str, commit: int, driver: Driver, database: Proxy, alice_actor: Actor
 ) -> None:
@@ -106,7 +106,7 @@ def faults(case: str, **more: Any) -> Faults:
     return Faults(**{**vars(ANSWERS[case]), **more})
 
 
-@pytest.mark.parametrize("act", WAYS)
+@pytest.mark.parametrize("act", IN_PIECES_AND_MORE_IN_THE_SOAK)
 @pytest.mark.parametrize("case", ANSWERS)
 def test_f08_f12_a_store_that_stays_broken_is_told_and_leaves_nothing(
     case: str, act: str, driver: Driver, far_store: Proxy, alice_actor: Actor
@@ -124,7 +124,7 @@ def test_f08_f12_a_store_that_stays_broken_is_told_and_leaves_nothing(
     sending.is_there_once()
 
 
-@pytest.mark.parametrize("act", WAYS)
+@pytest.mark.parametrize("act", IN_PIECES_AND_MORE_IN_THE_SOAK)
 @pytest.mark.parametrize(
     "case", ["f10_500", "f10_503", "f10_reset_on_the_way", "f10_reset_in_the_answer", "f12_answer_lost"]
 )
