@@ -98,6 +98,7 @@ TEMPLATES = [
                 "documents.context.frame",
             ],
             "builtins": [
+                "django.templatetags.cache",
                 "django.templatetags.i18n",
                 "django.templatetags.static",
                 "documents.templatetags.vault",
@@ -157,6 +158,12 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "cache_entries",
         "OPTIONS": {"MAX_ENTRIES": 20_000},
+    },
+    # Parts of a page that are the same for everybody; each process has its own, as long as it runs.
+    "template_fragments": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 2_000},
+        "TIMEOUT": None,
     },
 }
 

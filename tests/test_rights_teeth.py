@@ -166,6 +166,7 @@ NO_CHECKS = {
     "links_held_back": "of links in a list, those whose makers lost the right; sharing/tests/test_link_access.py",
     "links_open": "as links_held_back",
     "open_link": "the actor's own link, through is_open",
+    "has_own_way": "the button to leave a folder that was fetched; the verb asks own_ways",
     "shares_on": "a second time: the sheet and the page of who reaches it ask the right to manage before",
     "links_on": "as shares_on",
     "require_admin": "a second time: verbs of admins, behind the wall before the pages of admins",

@@ -83,8 +83,12 @@ def unwrapped(page: str) -> list[str]:
 
 
 @pytest.fixture
-def pseudo(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every translation comes back between marks."""
+def pseudo(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    """Every translation comes back between marks; nothing that is kept of a page says it without, or with."""
+    settings.CACHES = {
+        **settings.CACHES,
+        "template_fragments": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
+    }
 
     def wrap(text: str) -> str:
         return f"{OPEN}{text}{CLOSE}" if text and text.strip() else text

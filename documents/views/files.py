@@ -84,7 +84,7 @@ def _rights(request: PersonRequest, folder: Folder | None) -> dict[str, bool]:
         "edit": level >= Level.EDIT,
         "manage": level >= Level.MANAGE,
         "own": level >= Level.OWN,
-        "leave": level < Level.OWN and folder is not None and access.own_ways(request.actor, folder).exists(),
+        "leave": level < Level.OWN and folder is not None and access.has_own_way(request.actor, folder),
     }
 
 

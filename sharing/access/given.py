@@ -29,7 +29,7 @@ def _of_live_items(rows: QuerySet[Row]) -> QuerySet[Row]:
 
 def _opened_by(user: User, maker: str) -> Q:
     """Whatever is opened of the person's own, by whomever; and what he has opened himself and still manages."""
-    folders = shared_folders(user, Level.MANAGE)
+    folders = list(shared_folders(user, Level.MANAGE))
     managed = Q(folder__path__overlap=folders) | Q(document__folder__path__overlap=folders)
     managed |= Q(Exists(shares_for(user, Level.MANAGE).filter(document=OuterRef("document"))))
     return Q(document__user=user) | Q(folder__user=user) | Q(**{maker: user}) & managed
@@ -91,6 +91,13 @@ def own_ways(actor: Actor, item: Document | Folder) -> QuerySet[Share]:
         return Share.objects.none()
     of_item = Q(document=item) if isinstance(item, Document) else Q(folder=item)
     return shares_for(user, Level.VIEW).filter(of_item)
+
+
+def has_own_way(actor: Actor, folder: Folder) -> bool:
+    """Whether this very folder is shared with the actor, who may then leave it."""
+    user = actor.active_user
+    is_others = user is not None and folder.trash_id is None and folder.user_id != user.pk
+    return is_others and user is not None and folder.pk in shared_folders(user, Level.VIEW)
 
 
 def shares_left(actor: Actor) -> QuerySet[Share]:

@@ -40,12 +40,16 @@ def shares_for(user: User, at_least: Level) -> QuerySet[Share]:
     )
 
 
-def shared_folders(user: User, at_least: Level) -> list[UUID]:
-    def ask() -> list[UUID]:
-        shares = shares_for(user, at_least).exclude(folder=None)
-        return list(shares.values_list("folder", flat=True).distinct())
+def shared_folders(user: User, at_least: Level) -> dict[UUID, Level]:
+    """The folders that are shared with him themselves, and how far."""
 
-    return once(("shared folders", user.pk, at_least), ask)
+    def ask() -> dict[UUID, Level]:
+        shares = shares_for(user, Level.VIEW).exclude(folder=None)
+        # Of several for one folder the furthest, which comes last, holds.
+        return {folder: Level(level) for folder, level in shares.order_by("level").values_list("folder", "level")}
+
+    found = once(("shared folders", user.pk), ask)
+    return {folder: level for folder, level in found.items() if level >= at_least}
 
 
 def shared_documents(user: User, at_least: Level) -> QuerySet[Share]:
@@ -147,7 +151,7 @@ def visible_documents(actor: Actor, at_least: Level = Level.VIEW) -> QuerySet[Do
     if at_least < Level.OWN:
         mine |= Q(Exists(shared_documents(user, at_least)))
         if folders := shared_folders(user, at_least):
-            mine |= Q(folder__in=Folder.objects.live().at_or_below(folders))
+            mine |= Q(folder__in=Folder.objects.live().at_or_below(list(folders)))
     return Document.objects.live().filter(mine)
 
 
@@ -159,7 +163,7 @@ def visible_folders(actor: Actor, at_least: Level = Level.VIEW) -> QuerySet[Fold
         return linked_folders(link) if link is not None else Folder.objects.none()
     mine = Q(user=user)
     if at_least < Level.OWN and (folders := shared_folders(user, at_least)):
-        mine |= Q(path__overlap=folders)
+        mine |= Q(path__overlap=list(folders))
     return Folder.objects.live().filter(mine)
 
 
@@ -176,7 +180,9 @@ def level_on_document(actor: Actor, document: Document) -> Level | None:
         return Level.OWN
     if document.trash_id is not None:
         return None
-    return _highest(shares_for(user, Level.VIEW).filter(through_shares(document)))
+    found = shares_for(user, Level.VIEW).filter(through_shares(document)).order_by("-level")
+    level = found.values_list("level", flat=True).first()
+    return Level(level) if level is not None else None
 
 
 def level_on_folder(actor: Actor, folder: Folder) -> Level | None:
@@ -189,11 +195,8 @@ def level_on_folder(actor: Actor, folder: Folder) -> Level | None:
         return Level.OWN
     if folder.trash_id is not None:
         return None
-
-    def ask() -> Level | None:
-        return _highest(shares_for(user, Level.VIEW).filter(through_shares(folder)))
-
-    return once(("folder", user.pk, folder.pk), ask)
+    shared = shared_folders(user, Level.VIEW)
+    return max((shared[key] for key in folder.path if key in shared), default=None)
 
 
 def level_on(actor: Actor, item: Document | Folder) -> Level | None:
@@ -210,11 +213,6 @@ def through_shares(item: Document | Folder) -> Q:
         path = Folder.objects.filter(pk=item.folder_id, trash=None).values_list("path", flat=True).first()
         through |= Q(folder__in=path or [])
     return through
-
-
-def _highest(shares: QuerySet[Share]) -> Level | None:
-    found = shares.order_by("-level").values_list("level", flat=True).first()
-    return Level(found) if found is not None else None
 
 
 def require_document(actor: Actor, document: Document, at_least: Level) -> Document:

@@ -68,7 +68,7 @@ def visible_ancestors(actor: Actor, folder: Folder | None) -> list[Folder]:
         return [above[key] for key in folder.path if key in above]
     seen = folder.path
     if folder.user_id != user.pk:  # from the topmost that is shared on
-        shared = set(shared_folders(user, Level.VIEW))
+        shared = shared_folders(user, Level.VIEW)
         seen = seen[next((n for n, key in enumerate(seen) if key in shared), len(seen)) :]
     upper = [key for key in seen if key != folder.pk]
     rows = {f.pk: f for f in Folder.objects.live().filter(pk__in=upper)} if upper else {}
