@@ -30,6 +30,8 @@ from sharing.access import Level
 
 # Of so many hits, the newest, the best come first, and no more are counted.
 WINDOW = 500
+# Each of so few vaults is asked in its own order, more of them together.
+MOST_VAULTS = 3
 RANKED = 400
 # Fewer hits than these, and words that are near come along.
 FEW = 5
@@ -254,17 +256,18 @@ def newest(asked: Asked, limit: int = WINDOW) -> list[tuple[UUID, int]]:
     others = []
     for place in places(asked):
         # What filters let through may be little: there the planner knows where to begin.
-        if place.words and not asked.query.filters and place.vaults == asked.vaults[:1]:
-            found += _newest_by_words(place, limit + 1)
+        if place.words and not asked.query.filters and len(place.vaults) <= MOST_VAULTS:
+            for vault in place.vaults:
+                found += _newest_by_words(place, vault, limit + 1)
         else:
             others.append(place)
     more = _merged(others, "created_at", True, limit + 1, lambda rows: rows.annotate(age=MICROSECONDS), "age")
-    return _first([*found, *more], True, limit + 1) if more else found
+    return _first([*found, *more], True, limit + 1)
 
 
-def _newest_by_words(place: Place, limit: int) -> list[tuple[UUID, int]]:
+def _newest_by_words(place: Place, vault: UUID, limit: int) -> list[tuple[UUID, int]]:
     documents, parameters = place.rows.order_by().values("pk", "created_at").query.sql_with_params()
-    wanted: list[Any] = [place.vaults[0], place.loose, *parameters]
+    wanted: list[Any] = [vault, place.loose, *parameters]
     phrase = ""
     if place.words != place.loose:
         phrase = PHRASE_THERE

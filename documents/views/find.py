@@ -17,6 +17,7 @@ from documents.actions.errors import Refused
 from documents.actions.saved_views import delete_view as delete
 from documents.actions.saved_views import rename_view as rename
 from documents.actions.saved_views import save_view as save
+from documents.context import RAIL_TOPICS
 from documents.forms import NameForm
 from documents.listing import SORTS, BadCursor, mark_for, page_of
 from documents.models import Document
@@ -35,7 +36,7 @@ from documents.views.asked import size_of
 from docuvault.lib.htmx import back_to, done, is_fragment, show
 from sharing import access
 
-IN_BOX, ON_PAGE, NAMED_ON_PAGE = 6, 25, 8
+IN_BOX, ON_PAGE, NAMED_ON_PAGE, TOPICS_OFFERED = 6, 25, 8, 200
 # What is read of an address, whatever length it has.
 READ_LIMIT = 4 * LINE_LIMIT
 
@@ -127,6 +128,7 @@ def _named(request: PersonRequest, query: Query) -> dict[str, object]:
 def _form(request: PersonRequest, query: Query) -> dict[str, object]:
     """The filter form's fields, and the query in words with a way to take each part out."""
     parts = [(part.line, query.without(part).line) for part in query.parts]
+    topics = list(access.visible_topics(request.actor).order_by("name_key")[:TOPICS_OFFERED])
     return {
         "fields": fields_of(query),
         "parts": parts,
@@ -139,7 +141,8 @@ def _form(request: PersonRequest, query: Query) -> dict[str, object]:
         ],
         "kinds": KIND_LABELS.items(),
         "languages": [(code, language_name(code)) for code in languages_of(request.actor)],
-        "form_topics": access.visible_topics(request.actor).order_by("name_key")[:200],
+        "form_topics": topics,
+        "rail_topics": topics[:RAIL_TOPICS],  # the same, asked for once
         "is_words": [(word, IS_LABELS[word]()) for word in IS],
         "no_words": [(word, NO_LABELS[word]()) for word in NO],
         "ways": [
