@@ -13,6 +13,7 @@ from django.utils.translation import gettext, ngettext
 from jinja2 import Environment
 
 from documents.names import shown_name
+from documents.templatetags import vault
 
 ENGINE = "rows"
 STATE_ICONS = {"waiting": "clock", "reading": "clock", "failed": "triangle-alert", "encrypted": "lock"}
@@ -20,8 +21,6 @@ STATE_ICONS = {"waiting": "clock", "reading": "clock", "failed": "triangle-alert
 
 def environment(**options: Any) -> Environment:
     """What settings name as the environment of this engine."""
-    from documents.templatetags import vault
-
     options["extensions"] = ["jinja2.ext.i18n"]
     made = Environment(**options, trim_blocks=True, lstrip_blocks=True)  # noqa: S701 (Django sets autoescape)
     made.install_gettext_callables(gettext, ngettext)  # type: ignore[attr-defined]

@@ -102,6 +102,7 @@ TEMPLATES = [
                 "django.templatetags.i18n",
                 "django.templatetags.static",
                 "documents.templatetags.vault",
+                "documents.templatetags.listed",
             ],
         },
     },

@@ -20,7 +20,6 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from documents.names import shown_name, split_name
-from documents.rows import rendered
 from documents.viewing.neighbours import PARAMETER, Origin
 from docuvault.lib import icons
 
@@ -241,13 +240,6 @@ def way_in(context: dict[str, Any]) -> str:
     elif place in {"shared_with_me", "shared_by_me"} and not context.get("is_hidden"):
         origin = Origin("shared" if place == "shared_with_me" else "lent", "-created")
     return f"?{PARAMETER}={origin}" if origin else ""
-
-
-@register.simple_tag(takes_context=True)
-def rows(context: dict[str, Any], name: str, **things: Any) -> SafeString:
-    """Rows by the hundred, from a template of `documents.rows`."""
-    known = {key: context.get(key) for key in ("view", "shows_place")}
-    return rendered(f"{name}.jinja", {**known, **things, "way": way_in(context), "when": moments(), "kind_of": kinds()})
 
 
 @register.simple_tag(takes_context=True)
