@@ -21,7 +21,7 @@ from accounts.models import Group, Membership, Role, User
 from documents import storage
 from docuvault.lib.roles import migration_role
 from tests.emptying import Emptier
-from tests.ground import migrated_template
+from tests.ground import copy_rights, migrated_template
 from tests.totals import TOTALS
 
 CORPUS = Path(os.environ.get("DOCUVAULT_CORPUS") or Path(__file__).resolve().parent.parent / "shared" / "corpus")
@@ -68,6 +68,7 @@ def django_db_setup(
         connection.settings_dict["TEST"]["TEMPLATE"] = migrated_template()
         with migration_role():
             made = setup_databases(verbosity=0, interactive=False)
+        copy_rights(connection.settings_dict["NAME"])
         with connection.cursor() as cursor:
             cursor.execute("SELECT current_user")
             assert cursor.fetchone() == (settings.APP_ROLE,)

@@ -6,8 +6,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
@@ -51,6 +52,15 @@ def make_copy(name: str) -> None:
     template = migrated_template()
     with psycopg.connect(os.environ["DATABASE_MIGRATE_URL"], autocommit=True) as session:
         session.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, (name, template))))
+    copy_rights(name)
+
+
+def copy_rights(name: str) -> None:
+    """What a migration says of the database itself is not copied with what is in it."""
+    revoke = import_module("accounts.migrations.0004_no_temporary_tables").REVOKE
+    role = unquote(urlsplit(os.environ["DATABASE_URL"]).username or "")
+    with psycopg.connect(at(name), autocommit=True) as session:
+        session.execute(revoke.format(role=sql.Identifier(role).as_string(session)))
 
 
 def static_root() -> Path:
