@@ -38,12 +38,13 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that wait for browsers and processes first, then those of many tests: so no worker is left with a long
-    file at the end. Within a file the order stays."""
+    """Files that wait for browsers and processes first, and those that ask for more time than others; then those of
+    many tests: so no worker is left with a long file at the end. Within a file the order stays."""
     counts = Counter(item.path for item in items)
+    long = {item.path for item in items if item.get_closest_marker("timeout") or not LONG.isdisjoint(item.path.parts)}
 
     def place(item: pytest.Item) -> tuple[bool, int, str]:
-        return LONG.isdisjoint(item.path.parts), -counts[item.path], str(item.path)
+        return item.path not in long, -counts[item.path], str(item.path)
 
     items.sort(key=place)
 
