@@ -18,7 +18,10 @@ from tests.browser.conftest import Site, Visitor, Watch, make_person
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
-DESKTOP = {"viewport": {"width": 1280, "height": 900}}
+DESKTOP = {
+    "viewport": {"width": 1280, "height": 900},
+    "reduced_motion": "no-preference",
+}  # pages slide, as people see them
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 PRINTED = "() => { window.print = () => { window.papers = document.querySelectorAll('.paper canvas').length } }"
 MARK = "document.title='DOCVAULT-XSS'"
