@@ -96,8 +96,9 @@ def own_ways(actor: Actor, item: Document | Folder) -> QuerySet[Share]:
 def has_own_way(actor: Actor, folder: Folder) -> bool:
     """Whether this very folder is shared with the actor, who may then leave it."""
     user = actor.active_user
-    is_others = user is not None and folder.trash_id is None and folder.user_id != user.pk
-    return is_others and user is not None and folder.pk in shared_folders(user, Level.VIEW)
+    if user is None or folder.trash_id is not None or folder.user_id == user.pk:
+        return False
+    return folder.pk in shared_folders(user, Level.VIEW)
 
 
 def shares_left(actor: Actor) -> QuerySet[Share]:

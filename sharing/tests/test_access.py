@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -118,20 +119,27 @@ def naive_level(world: World, person: User, item: Document | Folder) -> int:
     return best
 
 
-DRAWN = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+def drawn(examples: int) -> Callable[[Callable[[st.DataObject], None]], Any]:
+    """A test of so many worlds that hypothesis draws."""
+
+    def make(test: Callable[[st.DataObject], None]) -> Any:
+        wanted = settings(
+            max_examples=examples,
+            deadline=None,
+            suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+        )
+        return pytest.mark.django_db(wanted(given(data=st.data())(test)))
+
+    return make
 
 
-@pytest.mark.django_db
-@settings(DRAWN, max_examples=30)
-@given(data=st.data())
+@drawn(30)
 def test_set_single_answer_and_naive_rules_agree(data: st.DataObject) -> None:
     all_agree(data)
 
 
 @pytest.mark.soak
-@pytest.mark.django_db
-@settings(DRAWN, max_examples=600)
-@given(data=st.data())
+@drawn(600)
 def test_set_single_answer_and_naive_rules_agree_on_many_worlds(data: st.DataObject) -> None:
     all_agree(data)
 

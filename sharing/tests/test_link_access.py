@@ -26,7 +26,7 @@ from sharing.actions.links import Terms
 from sharing.gate import Kind, make_token
 from sharing.models import LinkLevel, Share, ShareLink, SharingPolicy
 from sharing.tests.linking import Holder, holder_of, link_to, token_of
-from sharing.tests.test_access import DRAWN, World, build, naive_level
+from sharing.tests.test_access import World, build, drawn, naive_level
 
 VIEW, DOWNLOAD, UPLOAD, EDIT = LinkLevel.VIEW, LinkLevel.DOWNLOAD, LinkLevel.UPLOAD, LinkLevel.EDIT
 
@@ -76,17 +76,13 @@ def naive_reach(world: World, link: ShareLink, item: Document | Folder) -> bool:
     return root.pk in chain_of(item) and naive_level(world, maker, root) >= Level.MANAGE
 
 
-@pytest.mark.django_db
-@settings(DRAWN, max_examples=20)
-@given(data=st.data())
+@drawn(20)
 def test_links_in_generated_trees_open_what_the_rules_say_in_sets_and_single_answers(data: st.DataObject) -> None:
     links_open_what_the_rules_say(data)
 
 
 @pytest.mark.soak
-@pytest.mark.django_db
-@settings(DRAWN, max_examples=400)
-@given(data=st.data())
+@drawn(400)
 def test_links_in_many_generated_trees_open_what_the_rules_say(data: st.DataObject) -> None:
     links_open_what_the_rules_say(data)
 

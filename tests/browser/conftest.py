@@ -48,6 +48,8 @@ FLAGS = [
 AXE_SCRIPT = (CHECKOUT / "node_modules" / "axe-core" / "axe.min.js").read_text()
 
 
+# Of what axe looks for by itself.
+OF_COLOURS = ("color-contrast", "link-in-text-block")
 # Runs what it is sent, a line each, and answers whether it went well and what it printed.
 AIDE = """
 import contextlib, io, json, sys, traceback
@@ -247,7 +249,7 @@ class Visitor:
         self.page.wait_for_url("**/files/")
         return self
 
-    def check_access(self, rule: str = "") -> None:
+    def check_access(self, *rules: str) -> None:
         """axe finds nothing on the page as it stands. Evaluated by the debugger, so the page's policy holds."""
         before = len(self.watch.problems)
         # What is fading in has not its own colours yet.
@@ -255,10 +257,10 @@ class Visitor:
         if not self.page.evaluate("() => 'axe' in window"):
             self.page.evaluate(AXE_SCRIPT)
         found = self.page.evaluate(
-            "rule => axe.run(document, {resultTypes: ['violations'], ...(rule ? {runOnly: [rule]} : {})}).then(r =>"
-            " r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ') + ' ' + n.failureSummary)"
+            "rules => axe.run(document, {resultTypes: ['violations'], ...(rules.length ? {runOnly: rules} : {})})"
+            ".then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ') + ' ' + n.failureSummary)"
             ".slice(0, 3).join(' | ')))",
-            rule,
+            list(rules),
         )
         # axe tries inline styles of its own while it measures; the page itself has none.
         self.watch.problems[before:] = [p for p in self.watch.problems[before:] if "Applying inline style" not in p]
@@ -271,14 +273,16 @@ class Visitor:
         """
         shots = os.environ.get("DOCUVAULT_SHOTS")
         usual = self.page.viewport_size or {"width": 1280, "height": 900}
-        schemes: tuple[tuple[Literal["light", "dark"], str], ...] = (("light", ""), ("dark", "color-contrast"))
-        for scheme, rule in schemes:
+        schemes: tuple[tuple[Literal["light", "dark"], tuple[str, ...]], ...] = (("light", ()), ("dark", OF_COLOURS))
+        for scheme, rules in schemes:
             self.page.emulate_media(color_scheme=scheme)
-            self.check_access(rule)
+            self.check_access(*rules)
             for width in widths or (usual["width"],):
                 if scheme == "light" or shots:
                     self.page.set_viewport_size({"width": width, "height": usual["height"]})
-                    wider = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+                    wider = self.page.evaluate(
+                        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+                    )
                     assert wider <= 0 or may_scroll, (self.page.url, width, wider)
                 if shots and name:
                     self.page.wait_for_timeout(300)  # places slide away when the page becomes narrow
