@@ -258,8 +258,8 @@ class Visitor:
             self.page.evaluate(AXE_SCRIPT)
         found = self.page.evaluate(
             "rules => axe.run(document, {resultTypes: ['violations'], ...(rules.length ? {runOnly: rules} : {})})"
-            ".then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ') + ' ' + n.failureSummary)"
-            ".slice(0, 3).join(' | ')))",
+            ".then(r => r.violations.map(v => v.id + ': ' + v.nodes.map("
+            "n => n.target.join(' ') + ' ' + n.failureSummary).slice(0, 3).join(' | ')))",
             list(rules),
         )
         # axe tries inline styles of its own while it measures; the page itself has none.
