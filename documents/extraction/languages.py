@@ -32,13 +32,13 @@ def _identifier() -> LanguageIdentifier:
     found = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     known = set(found.labels)
     found.set_languages([code for code in (*KNOWN, "no") if code in known])
-    # The tables of the languages left out, which it keeps for a change of mind: some thirty megabytes.
-    found._full_model = (found.nb_ptc, found.nb_pc, found.nb_classes)
     table = np.ascontiguousarray(found.nb_ptc)
     found.nb_ptc = np.frombuffer(_unforked(table), table.dtype).reshape(table.shape)
     found.tk_nextmove = _unforked(found.tk_nextmove).cast(found.tk_nextmove.typecode)
     found._rowbase = _unforked(np.asarray(found._rowbase, np.int64)).cast("q")
     found.tk_output = _unforked(np.asarray(found.tk_output, np.int64)).cast("q")
+    # The tables of the languages left out, which it keeps for a change of mind: some thirty megabytes.
+    found._full_model = (found.nb_ptc, found.nb_pc, found.nb_classes)
     return found
 
 

@@ -27,19 +27,28 @@ PIXEL_BITS = 24
 _DATE = re.compile(r"D:(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?")
 
 
-def warm_up() -> None:
-    """Draw a page with the fonts that every PDF may use: finding them is what takes the reader its time."""
+def _sample() -> bytes:
+    """A letter with the fonts that every PDF may use."""
     names = ("Helvetica", "Times-Roman", "Courier", "Arial")
     fonts = " ".join(f"/F{n} << /Type /Font /Subtype /Type1 /BaseFont /{name} >>" for n, name in enumerate(names))
-    drawn = "BT " + " ".join(f"/F{n} 9 Tf (warm) Tj" for n in range(len(names))) + " ET"
-    document = pdfium.PdfDocument(
+    line = "the quick brown fox of a letter that nobody has written jumps over a lazy dog, 1234567890"
+    drawn = "BT 8 TL 20 66 Td " + " ".join(f"/F{n % len(names)} 9 Tf ({line}) Tj T*" for n in range(8)) + " ET"
+    return (
         f"%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n"
         f"2 0 obj\n<< /Type /Pages /Kids [3 0 R] /Count 1 >>\nendobj\n"
-        f"3 0 obj\n<< /Type /Page /Parent 2 0 R /MediaBox [0 0 99 99] /Contents 4 0 R"
+        f"3 0 obj\n<< /Type /Page /Parent 2 0 R /MediaBox [0 0 842 72] /Contents 4 0 R"
         f" /Resources << /Font << {fonts} >> >> >>\nendobj\n"
         f"4 0 obj\n<< /Length {len(drawn)} >>\nstream\n{drawn}\nendstream\nendobj\n"
-        "trailer\n<< /Root 1 0 R >>\n%%EOF".encode()
-    )
+        "trailer\n<< /Root 1 0 R >>\n%%EOF"
+    ).encode()
+
+
+SAMPLE = _sample()
+
+
+def warm_up() -> None:
+    """Draw a page: finding the fonts is what takes the reader its time."""
+    document = pdfium.PdfDocument(SAMPLE)
     page = document[0]
     _text_of(page)
     picture = _render(page, 1.0, 100_000)
