@@ -14,7 +14,7 @@ from functools import lru_cache
 from uuid import UUID
 
 from django.db import connection
-from django.utils.html import format_html, format_html_join
+from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from documents.models import Document
@@ -26,7 +26,6 @@ from documents.search.words import CJK, LEXEME, folded
 # Letters of text that are looked through for a hit's line, and letters of the line.
 LOOKED_THROUGH, LINE = 8_300, 220
 MARKED_WORDS = 400
-WORD = re.compile(r"\w+")
 
 PLACES = """
     SELECT d.id, e.language,
@@ -133,12 +132,13 @@ def _places(ids: list[UUID], any_word: str) -> dict[UUID, _Place]:
 
 def _meant(places: dict[UUID, _Place], rows: Sequence[Document], any_word: str, found: Found) -> dict[str, set[str]]:
     """Of each language, the words on this page that were asked for, in whatever form they stand there."""
-    beginnings = {folded(lexeme)[:2] for lexeme in found.words.lexemes}
+    beginnings = frozenset(folded(lexeme)[:2] for lexeme in found.words.lexemes)
+    words_like = _beginning_with(beginnings).findall
     by_language: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         place = places[row.pk]
         said = f"{row.name} {place.text} {place.note}".casefold().replace("_", " ")
-        by_language[place.language].update(WORD.findall(said))
+        by_language[place.language].update(words_like(said))
     meant: dict[str, set[str]] = {}
     with connection.cursor() as cursor:
         for language, words in by_language.items():
@@ -148,6 +148,13 @@ def _meant(places: dict[UUID, _Place], rows: Sequence[Document], any_word: str, 
                 cursor.execute(MEANT, {"words": likely[: 4 * MARKED_WORDS], "language": language, "any": any_word})
                 meant[language] = {word for (word,) in cursor.fetchall()}
     return meant
+
+
+@lru_cache(maxsize=256)
+def _beginning_with(beginnings: frozenset[str]) -> re.Pattern[str]:
+    """Words that begin so, and those whose beginning has a letter that may be written in another way."""
+    there = "|".join(map(re.escape, sorted(beginnings))) or "(?!)"
+    return re.compile(rf"\b(?:{there})\w*|\b\w?[^\W\x00-\x7f]\w*")
 
 
 def _spans(text: str, marks: set[str], literal: Iterable[str]) -> list[tuple[int, int]]:
@@ -227,12 +234,9 @@ def marked(text: str, marks: set[str], literal: Iterable[str]) -> SafeString:
     """A text as HTML: every piece escaped, and then the marks around the words."""
     pieces, at = [], 0
     for start, end in _spans(text, marks, literal):
-        pieces += [("", text[at:start]), ("mark", text[start:end])]
+        pieces += [escape(text[at:start]), "<mark>", escape(text[start:end]), "</mark>"]
         at = end
-    pieces.append(("", text[at:]))
-    return format_html_join(
-        "", "{}", ((format_html("<mark>{}</mark>", piece) if kind else piece,) for kind, piece in pieces if piece)
-    )
+    return SafeString("".join([*pieces, escape(text[at:])]))
 
 
 def _topics(query: Query, rows: Sequence[Document]) -> dict[UUID, list[str]]:

@@ -8,6 +8,8 @@ rights kept as rows per document and person, which a move of a large folder woul
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -17,6 +19,7 @@ from django.utils.translation import gettext as _
 from accounts.actors import Actor
 from accounts.models import Membership, User
 from documents.models import Document, Folder
+from docuvault.lib.plain import AskedOften
 from sharing.access.levels import Level, NotAllowed, NotVisible, require_level
 from sharing.access.looking import once
 from sharing.models import LinkLevel, Share, ShareLink, ShareReception
@@ -40,16 +43,37 @@ def shares_for(user: User, at_least: Level) -> QuerySet[Share]:
     )
 
 
+@dataclass(frozen=True)
+class Opened:
+    """What shares open to somebody: folders and how far, how far any single document, and whose all of it is."""
+
+    folders: dict[UUID, Level]
+    documents: Level | None
+    owners: frozenset[UUID]
+
+
+@AskedOften
+def _shares_of(user_id: UUID) -> QuerySet[Share, tuple[Any, ...]]:
+    shares = shares_for(User(pk=user_id), Level.VIEW)
+    # Of several for one folder the furthest, which comes last, holds.
+    return shares.order_by("level").values_list("folder", "level", "folder__user", "document__user").distinct()
+
+
+def opened_to(user: User) -> Opened:
+    def ask() -> Opened:
+        rows = _shares_of(user.pk)
+        return Opened(
+            {folder: Level(level) for folder, level, *_owners in rows if folder is not None},
+            max((Level(level) for folder, level, *_owners in rows if folder is None), default=None),
+            frozenset(owner for *_share, of_folder, of_document in rows if (owner := of_folder or of_document)),
+        )
+
+    return once(("opened", user.pk), ask)
+
+
 def shared_folders(user: User, at_least: Level) -> dict[UUID, Level]:
     """The folders that are shared with him themselves, and how far."""
-
-    def ask() -> dict[UUID, Level]:
-        shares = shares_for(user, Level.VIEW).exclude(folder=None)
-        # Of several for one folder the furthest, which comes last, holds.
-        return {folder: Level(level) for folder, level in shares.order_by("level").values_list("folder", "level")}
-
-    found = once(("shared folders", user.pk), ask)
-    return {folder: level for folder, level in found.items() if level >= at_least}
+    return {folder: level for folder, level in opened_to(user).folders.items() if level >= at_least}
 
 
 def shared_documents(user: User, at_least: Level) -> QuerySet[Share]:
@@ -149,7 +173,9 @@ def visible_documents(actor: Actor, at_least: Level = Level.VIEW) -> QuerySet[Do
         return linked_documents(link) if link is not None else Document.objects.none()
     mine: Q = Q(user=user)
     if at_least < Level.OWN:
-        mine |= Q(Exists(shared_documents(user, at_least)))
+        opened = opened_to(user)
+        if opened.documents is not None and opened.documents >= at_least:
+            mine |= Q(Exists(shared_documents(user, at_least)))
         if folders := shared_folders(user, at_least):
             mine |= Q(folder__in=Folder.objects.live().at_or_below(list(folders)))
     return Document.objects.live().filter(mine)

@@ -9,14 +9,13 @@ from django.utils.translation import gettext as _
 from accounts.actors import Actor
 from documents.models import Document, Folder
 from sharing.access.levels import Level, NotAllowed, NotVisible, Row, one_of
-from sharing.access.looking import once
 from sharing.access.rule import (
+    opened_to,
     require_adding,
     require_document,
     require_folder,
     require_replacing,
     shared_folders,
-    shares_for,
     visible_documents,
     visible_folders,
 )
@@ -27,12 +26,7 @@ def vaults_seen(actor: Actor) -> list[UUID]:
     user = actor.active_user
     if user is None:
         return []
-
-    def ask() -> list[UUID]:
-        shared = shares_for(user, Level.VIEW).values_list("document__user", "folder__user").distinct()
-        return [user.pk, *sorted({owner for pair in shared for owner in pair if owner is not None} - {user.pk})]
-
-    return once(("vaults", user.pk), ask)
+    return [user.pk, *sorted(opened_to(user).owners - {user.pk})]
 
 
 def owners_of(rows: Sequence[Document | Folder]) -> set[UUID]:
