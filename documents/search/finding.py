@@ -211,6 +211,7 @@ def _in_long_documents(rows: QuerySet[Document], words: Stemmed) -> QuerySet[Doc
 # --- A page of them ----------------------------------------------------------------------------------
 
 
+@access.one_look()
 def find(
     query: Query, actor: Actor, *, sort: str = "best", after: str = "", size: int = 25, is_near: bool = False
 ) -> Found:

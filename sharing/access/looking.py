@@ -15,6 +15,9 @@ _seen: ContextVar[dict[Hashable, Any] | None] = ContextVar("seen", default=None)
 
 @contextmanager
 def one_look() -> Iterator[None]:
+    if _seen.get() is not None:  # a part of a look
+        yield
+        return
     token = _seen.set({})
     try:
         yield
