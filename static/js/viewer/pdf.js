@@ -110,7 +110,7 @@ class PdfView {
     root.querySelector("[data-page-count]").textContent = count;
     root.querySelector("[data-tool=page]").max = count;
     this.state("ready");
-    this.sheets = new Sheets(root, sheets, { draw: (sheet) => this.draw(sheet), clear: (sheet) => this.clear(sheet) });
+    this.sheets = new Sheets(root, sheets, { draw: (sheet, isWanted) => this.draw(sheet, isWanted), clear: (sheet) => this.clear(sheet) });
     this.finding = new Finding(root, this.sheets, {
       countOn: async (page, terms) => placesInPieces(await this.textOf(page), terms).length,
       drawOn: (sheet, terms) => this.drawHits(sheet, terms),
@@ -129,12 +129,12 @@ class PdfView {
   }
 
   /** One page: a canvas, the text over it, the marks, the links. */
-  async draw(sheet) {
+  async draw(sheet, isWanted) {
     const number = Number(sheet.dataset.page);
     try {
       const page = await this.pdf.getPage(number);
       const { sheets } = this;
-      if (this.isClosed) return;
+      if (this.isClosed || !isWanted()) return;
       const natural = page.getViewport({ scale: 96 / 72 });
       if (Math.abs(natural.width - sheet.size[0]) > 1 || Math.abs(natural.height - sheet.size[1]) > 1) {
         sheet.size = [natural.width, natural.height];
@@ -162,7 +162,7 @@ class PdfView {
       const layer = new this.pdfjs.TextLayer({ textContentSource: content, container: text, viewport });
       await layer.render();
       const links = await this.linksOf(page, viewport);
-      if (this.isClosed) return;
+      if (this.isClosed || !isWanted()) return;
       const hits = document.createElement("div");
       hits.className = "word-hits";
       sheet.textDivs = layer.textDivs;
@@ -170,7 +170,7 @@ class PdfView {
       sheet.classList.add("is-drawn");
       this.finding?.mark(sheet);
     } catch (error) {
-      if (error?.name === "RenderingCancelledException" || this.isClosed) return;
+      if (error?.name === "RenderingCancelledException" || this.isClosed || !isWanted()) return;
       sheet.classList.add("is-failed");
       const said = document.createElement("p");
       said.textContent = gettext("This page cannot be drawn.");

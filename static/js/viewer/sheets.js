@@ -7,7 +7,7 @@ const KEPT = 12; // so many drawn sheets stay; what is further off gives its mem
 
 /**
  * `root` is the viewer, `sheets` its page elements in order, numbered from `data-page` of the first. `paint` has the
- * acts that differ by kind: `draw(sheet)` (a promise), `clear(sheet)`, and `beyond(page)` where the pages are but some
+ * acts that differ by kind: `draw(sheet, isWanted)` (a promise; what is not wanted any more is left), `clear(sheet)`, and `beyond(page)` where the pages are but some
  * of the document's. A sheet knows its size at 100 % as `size` = [width, height].
  */
 export class Sheets {
@@ -138,19 +138,26 @@ export class Sheets {
 
   /** One at a time, that which is read first. */
   async drawNear() {
-    if (this.isDrawing) { this.again = true; return; }
+    if (this.isDrawing) {
+      this.again = true;
+      // Turned or zoomed since: what is being drawn is of no use, and nobody waits for it.
+      if (this.state() !== this.drawing) this.overtake();
+      return;
+    }
     this.isDrawing = true;
     try {
       do {
         this.again = false;
-        const wanted = [...this.near].filter((sheet) => this.drawn.get(sheet) !== this.state(sheet));
+        const wanted = [...this.near].filter((sheet) => this.drawn.get(sheet) !== this.state());
         wanted.sort((a, b) => this.distance(a) - this.distance(b));
         for (const sheet of wanted) {
           if (this.stop.signal.aborted || this.again) break;
-          const state = this.state(sheet);
+          const state = this.state();
+          this.drawing = state;
+          const overtaken = new Promise((resolve) => { this.overtake = resolve; });
           // eslint-disable-next-line no-await-in-loop
-          await this.paint.draw(sheet, this);
-          this.drawn.set(sheet, state);
+          await Promise.race([this.paint.draw(sheet, () => state === this.state()), overtaken]);
+          if (state === this.state()) this.drawn.set(sheet, state);
         }
       } while (this.again && !this.stop.signal.aborted);
     } finally {
