@@ -18,6 +18,9 @@ PRODUCTION = {
     "DOCUVAULT_TRUSTED_PROXIES": "1",
     "DOCUVAULT_EMAIL_URL": "smtp://mail.example.org:25",
 }
+# One more than the cores of a small machine: a browser waits for a fifth of its time. More of them would
+# take more connections than the database of the tests gives.
+WORKERS = "3"
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def test(arguments: Sequence[str]) -> int:
     pytest_services.start_services()
     failed = run_gates([*STATIC, *DJANGO], TYPES)
     begun = time.monotonic()
-    words = ["-q", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "not soak", *arguments]
+    words = ["-q", "-n", WORKERS, "--dist", "loadfile", "--no-loadscope-reorder", "-m", "not soak", *arguments]
     done = subprocess.run(_python("-m", "pytest", *words), cwd=CHECKOUT, check=False)
     if done.returncode:
         failed.append("tests")
