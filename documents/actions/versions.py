@@ -83,7 +83,7 @@ def drop_older_versions(document: Document, *, by: Actor) -> int:
     """Delete all older versions of one's own document but those with a note; answers how many."""
     lock_vault(document.user_id, is_shared=True)
     access.fetch_document(by, document.pk, Level.OWN)
-    document = Document.objects.select_for_update(of=("self",)).get(pk=document.pk)
+    document = Document.objects.select_for_update(of=("self",), no_key=True).get(pk=document.pk)
     versions = list(document.versions.filter(current_of=None, note=""))
     if versions:
         _remove(document, versions, by)
@@ -107,7 +107,7 @@ def _held(version: Version, by: Actor, at_least: Level = Level.EDIT) -> tuple[Do
     """Document and version once more, the document's row held until the transaction ends."""
     lock_vault(version.document.user_id, is_shared=True)
     access.fetch_document(by, version.document_id, at_least)
-    document = Document.objects.select_for_update(of=("self",)).get(pk=version.document_id)
+    document = Document.objects.select_for_update(of=("self",), no_key=True).get(pk=version.document_id)
     row = document.versions.filter(pk=version.pk).first()
     if row is None:
         raise access.NotVisible(_("There is nothing here that you can see."))
@@ -282,7 +282,7 @@ def thin_versions(limit: int = 200) -> int:
             if owner is None:
                 continue
             lock_vault(owner, is_shared=True)
-            document = Document.objects.select_for_update(of=("self",)).filter(pk=document_id).first()
+            document = Document.objects.select_for_update(of=("self",), no_key=True).filter(pk=document_id).first()
             if document is None:
                 continue
             rows = document.versions.filter(pk__in=ids, note="", current_of=None)

@@ -3,20 +3,23 @@
 import io
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from threading import Barrier
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.conf import settings
 from django.core import mail
-from django.db import transaction
+from django.db import connection, connections, transaction
 from django.test import Client, RequestFactory
 from django.utils.timezone import now
 from django_q.models import OrmQ
 
+from accounts import quota
 from accounts import tasks as account_tasks
 from accounts.actors import Actor
 from accounts.models import Quota, QuotaRequest, User
@@ -38,6 +41,7 @@ from documents.tests.exports import sent_back
 from documents.tests.making import at_once, folders, put
 from documents.tests.test_races import refusals, vault_is_whole
 from documents.uploads import staged, store_stream
+from documents.uploads.one_pass import OnePass
 from docuvault.middleware import is_outage
 from sharing import tasks as sharing_tasks
 from sharing.access import Level
@@ -196,6 +200,43 @@ def test_f20_a_rename_an_upload_and_a_restoration_of_one_name_leave_each_name_on
         keys = list(Document.objects.live().filter(folder=place).values_list("name_key", flat=True))
         assert len(keys) == len(set(keys)) == 3
         vault_is_whole(alice)
+
+
+def test_f17_a_next_version_that_is_begun_while_another_is_filed_waits_and_no_more(
+    alice: User, alice_actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both want the document and its quota; they ask in one order, so neither holds what the other waits for."""
+    document, usual = put("letter.txt", None, alice_actor), quota.settle
+    begun: list[Future[OnePass]] = []
+
+    def begin() -> OnePass:
+        try:
+            return OnePass("letter.txt", None, "", 5, by=alice_actor, replaces=document)
+        finally:
+            connections.close_all()
+
+    def settle(*given: Any, **more: Any) -> None:
+        if not begun:
+            begun.append(pool.submit(begin))
+            until = monotonic() + 10
+            while not _somebody_waits():
+                assert monotonic() < until, "nobody waits for the document"
+        usual(*given, **more)
+
+    monkeypatch.setattr(quota, "settle", settle)
+    with ThreadPoolExecutor(1) as pool:
+        new_version(document, by=alice_actor)
+        other = begun[0].result(20)
+    other.write(b"third")
+    other.finish()
+    assert document.versions.count() == 3
+    vault_is_whole(alice)
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
 
 
 def test_f17_of_two_transactions_in_a_deadlock_one_is_told_as_an_outage_and_the_other_holds(

@@ -51,7 +51,7 @@ def recount(user_id: UUID, *, by: Actor) -> bool:
 @transaction.atomic
 def stand_for_current(document_id: UUID, *, by: Actor) -> bool:
     """Let a document say again what its current version says; answers whether it has one of its own."""
-    document = Document.objects.select_for_update(of=("self",)).filter(pk=document_id).first()
+    document = Document.objects.select_for_update(of=("self",), no_key=True).filter(pk=document_id).first()
     if document is None:
         return False
     version = document.versions.filter(current_of=document).first()

@@ -78,7 +78,7 @@ def note_whole(version_id: UUID, *, by: Actor) -> bool:
 
 
 def _held(version_id: UUID) -> Version | None:
-    rows = Version.objects.select_for_update(of=("self",)).select_related("document")
+    rows = Version.objects.select_for_update(of=("self",), no_key=True).select_related("document")
     return rows.filter(pk=version_id).first()
 
 

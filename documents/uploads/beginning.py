@@ -52,6 +52,7 @@ def begin_upload(
         lock_vault(owner.pk, is_shared=True)
         if replaces is not None:
             replaces = access.fetch_document_to_replace(by, replaces.pk)
+            _keep(replaces)
         elif folder is not None:
             folder = access.fetch_folder_to_add(by, folder.pk)
             must_be_in(folder, owner.pk)
@@ -72,6 +73,12 @@ def begin_upload(
             replaces=replaces,
             expires_at=now() + (lifetime or timedelta(hours=settings.UPLOAD_EXPIRY_HOURS)),
         )
+
+
+def _keep(document: Document) -> None:
+    """Let its row stay until this is committed. Before the quota: verbs hold a document first, and its quota then."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM documents WHERE id = %s FOR KEY SHARE", [document.pk])
 
 
 def admit(

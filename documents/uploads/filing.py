@@ -149,7 +149,7 @@ def _replaced(upload: Upload, by: Actor) -> Document | None:
     """The document that gets a new version, held; None where it is gone or in the trash: then nothing is replaced."""
     if upload.replaces_id is None:
         return None
-    rows = Document.objects.live().owned_by(upload.user_id).select_for_update(of=("self",))
+    rows = Document.objects.live().owned_by(upload.user_id).select_for_update(of=("self",), no_key=True)
     document = rows.filter(pk=upload.replaces_id).first()
     return None if document is None else access.require_replacing(by, document)
 
