@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.core.management import CommandError, call_command
 
 from accounts.actors import Actor
 from accounts.models import User
+from documents.management.commands import reindex
 from documents.models import Document, SearchEntry, SearchPiece, SearchWord
 from documents.tests.library import names, write
 from sharing.access import Level
@@ -73,3 +75,26 @@ def test_words_are_written_down_anew_and_those_of_documents_that_are_gone_forgot
     assert names("walrus", alice_actor) == [book.name]
     with pytest.raises(CommandError):
         run("reindex", "--owner", "nobody")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_documents_are_written_down_by_several_connections_at_once(
+    alice: User, alice_actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [write(f"{n}.pdf", f"walrus seal number{n}x", "the same words", by=alice_actor) for n in range(9)]
+    SearchEntry.objects.all().delete()
+    monkeypatch.setattr(reindex, "BATCH", 2)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    assert "9 documents" in run("reindex", "--owner", "alice")
+    assert set(names("walrus", alice_actor)) == {row.name for row in made}
+    assert SearchWord.objects.filter(word__startswith="number").count() == 9
+    asked: list[object] = []
+
+    def write_none(batch: object) -> None:
+        asked.append(batch)
+        raise RuntimeError("struck")
+
+    monkeypatch.setattr(reindex, "index_documents", write_none)
+    with pytest.raises(RuntimeError, match="struck"):
+        run("reindex", "--owner", "alice")
+    assert asked

@@ -4,11 +4,16 @@ Without --stale the words among which near words are looked for are forgotten fi
 gone with them. It can be broken off and run again at any time.
 """
 
+import os
 import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
@@ -16,6 +21,33 @@ from accounts.models import User
 from documents.models import Document, SearchWord
 from documents.search import index_documents
 from documents.search.index import BATCH, stale_documents
+
+# Writing words down is the database's work: so many connections keep as many of its cores busy.
+MOST_AT_ONCE = 4
+
+
+def _written(batches: Sequence[list[UUID]]) -> Iterator[list[UUID]]:
+    """Each batch once its words are written down. Many are worth connections of their own, few are not."""
+    at_once = min(os.cpu_count() or 1, MOST_AT_ONCE)
+    if len(batches) <= at_once:
+        for batch in batches:
+            index_documents(batch)
+            yield batch
+        return
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            yield from pool.map(_write, batches)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _write(batch: list[UUID]) -> list[UUID]:
+    try:
+        index_documents(batch)
+        return batch
+    finally:
+        connection.close()
 
 
 class Command(BaseCommand):
@@ -37,9 +69,8 @@ class Command(BaseCommand):
         else:
             words._raw_delete(words.db)
         wanted = list(rows.order_by("user", "pk").values_list("pk", flat=True))
+        batches = [wanted[start : start + BATCH] for start in range(0, len(wanted), BATCH)]
         with tqdm(total=len(wanted), unit=" documents", disable=not sys.stderr.isatty()) as bar:
-            for start in range(0, len(wanted), BATCH):
-                batch = wanted[start : start + BATCH]
-                index_documents(batch)
+            for batch in _written(batches):
                 bar.update(len(batch))
         self.stdout.write(_("Words written down of %(count)d documents.") % {"count": len(wanted)})
