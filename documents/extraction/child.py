@@ -44,14 +44,15 @@ _FOREIGN = {Kind.DOC, Kind.XLS, Kind.PPT, Kind.MSG, Kind.RTF}
 def warm_up() -> None:
     """What every document would load: done once, before any is there."""
     languages.warm_up()
-    pdf.warm_up()
+    rehearse()
     texts.decode("Die Größe der Bücher über Äpfel und Öfen ist für uns schön".encode("latin-1"))
 
 
 def rehearse() -> None:
-    """Read a page of our own, behind all walls, before there is a document.
+    """Read a page of our own before there is a document: before the fork, and after it behind all walls.
 
-    What is touched for the first time after a fork has to be copied: for a short letter that is more than reading it.
+    Finding the fonts is what takes the reader its time. What is touched for the first time after a fork has to be
+    copied: for a short letter that is more than reading it.
     """
     nowhere = os.open(os.devnull, os.O_WRONLY)
     page = os.memfd_create("rehearsal")

@@ -5,7 +5,6 @@ import mmap
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from typing import BinaryIO
 
 import pypdfium2 as pdfium
@@ -44,18 +43,6 @@ def _sample() -> bytes:
 
 
 SAMPLE = _sample()
-
-
-def warm_up() -> None:
-    """Draw a page: finding the fonts is what takes the reader its time."""
-    document = pdfium.PdfDocument(SAMPLE)
-    page = document[0]
-    _text_of(page)
-    picture = _render(page, 1.0, 100_000)
-    if picture is not None:
-        picture.save(BytesIO(), "WEBP", quality=50)
-    page.close()
-    document.close()
 
 
 @contextmanager

@@ -51,6 +51,9 @@ class Opened:
     documents: Level | None
     owners: frozenset[UUID]
 
+    def folders_at(self, at_least: Level) -> dict[UUID, Level]:
+        return {folder: level for folder, level in self.folders.items() if level >= at_least}
+
 
 @AskedOften
 def _shares_of(user_id: UUID) -> QuerySet[Share, tuple[Any, ...]]:
@@ -73,7 +76,7 @@ def opened_to(user: User) -> Opened:
 
 def shared_folders(user: User, at_least: Level) -> dict[UUID, Level]:
     """The folders that are shared with him themselves, and how far."""
-    return {folder: level for folder, level in opened_to(user).folders.items() if level >= at_least}
+    return opened_to(user).folders_at(at_least)
 
 
 def shared_documents(user: User, at_least: Level) -> QuerySet[Share]:
@@ -176,7 +179,7 @@ def visible_documents(actor: Actor, at_least: Level = Level.VIEW) -> QuerySet[Do
         opened = opened_to(user)
         if opened.documents is not None and opened.documents >= at_least:
             mine |= Q(Exists(shared_documents(user, at_least)))
-        if folders := shared_folders(user, at_least):
+        if folders := opened.folders_at(at_least):
             mine |= Q(folder__in=Folder.objects.live().at_or_below(list(folders)))
     return Document.objects.live().filter(mine)
 

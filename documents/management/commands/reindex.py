@@ -35,11 +35,7 @@ def _written(batches: Sequence[list[UUID]]) -> Iterator[list[UUID]]:
             yield batch
         return
     with ThreadPoolExecutor(at_once) as pool:
-        try:
-            yield from pool.map(_write, batches)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+        yield from pool.map(_write, batches)  # which calls off the rest where one fails
 
 
 def _write(batch: list[UUID]) -> list[UUID]:

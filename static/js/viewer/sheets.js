@@ -7,8 +7,8 @@ const KEPT = 12; // so many drawn sheets stay; what is further off gives its mem
 
 /**
  * `root` is the viewer, `sheets` its page elements in order, numbered from `data-page` of the first. `paint` has the
- * acts that differ by kind: `draw(sheet, isWanted)` (a promise; what is not wanted any more is left), `clear(sheet)`, and `beyond(page)` where the pages are but some
- * of the document's. A sheet knows its size at 100 % as `size` = [width, height].
+ * acts that differ by kind: `draw(sheet, isWanted)` (a promise; what is not wanted any more is left), `clear(sheet)`, and
+ * `beyond(page)` where the pages are but some of the document's. A sheet knows its size at 100 % as `size` = [width, height].
  */
 export class Sheets {
   constructor(root, sheets, paint) {
