@@ -24,7 +24,7 @@ from documents.models import Document, DocumentTopic, SearchEntry, SearchPiece
 from documents.names import name_key
 from documents.search.conditions import Through, filters_of
 from documents.search.grammar import Problem, Query
-from documents.search.words import PHRASE, Stemmed, stemmed, unmarked
+from documents.search.words import Stemmed, stemmed
 from sharing import access
 from sharing.access import Level
 
@@ -104,21 +104,19 @@ def _topics_of(query: Query, actor: Actor) -> tuple[frozenset[UUID], ...]:
 
 @dataclass(frozen=True)
 class Place:
-    """A set of hits: documents through the rule and the filters, and what their entries hold where words are asked for.
-
-    `loose`: the words without the order of phrases, which the index knows nothing of.
-    """
+    """A set of hits: documents through the rule and the filters, and where words are asked for, their entries hold
+    them."""
 
     rows: QuerySet[Document]
     vaults: Sequence[UUID]
-    words: str = ""
-    loose: str = ""
+    words: Stemmed | None = None
 
     @property
     def documents(self) -> QuerySet[Document]:
-        if not self.words:
+        if self.words is None:
             return self.rows
-        return _in(self.rows, self.vaults).filter(search_entry__vector__holds=self.words)
+        rows = _in(self.rows, self.vaults).filter(search_entry__vector__holds=self.words.loose)
+        return rows if self.words.loose == self.words.whole else rows.filter(_as_asked(self.words))
 
 
 def hits(asked: Asked) -> Iterator[QuerySet[Document]]:
@@ -155,7 +153,7 @@ def _vaults(asked: Asked) -> Iterator[tuple[QuerySet[Document], Sequence[UUID]]]
 def _places_in(rows: QuerySet[Document], vaults: Sequence[UUID], asked: Asked) -> Iterator[Place]:
     words, query = asked.words, asked.query
     if words.unwanted:
-        unwanted = SearchEntry.objects.filter(document=OuterRef("pk"), vector__holds=words.unwanted)
+        unwanted = SearchEntry.objects.filter(document=OuterRef("pk"), user__in=vaults, vector__holds=words.unwanted)
         rest = rows.exclude(Exists(unwanted))
     else:
         rest = rows
@@ -168,9 +166,7 @@ def _places_in(rows: QuerySet[Document], vaults: Sequence[UUID], asked: Asked) -
         yield Place(rest, vaults)
         return
     if words.whole:
-        yield Place(rows, vaults, words.whole, words.loose)
-        if words.has_phrase:
-            yield Place(_in_long_documents(_in(rows, vaults), words), vaults)
+        yield Place(rows, vaults, words)
     named = rest
     for clause in wanted:
         condition = Q(pk__in=[])
@@ -197,15 +193,21 @@ def _in(rows: QuerySet[Document], vaults: Sequence[UUID]) -> QuerySet[Document]:
     return rows.filter(search_entry__user=vaults[0]) if len(vaults) == 1 else rows.filter(search_entry__user__in=vaults)
 
 
-def _in_long_documents(rows: QuerySet[Document], words: Stemmed) -> QuerySet[Document]:
-    """Phrases in documents whose entry knows no places: their pieces do."""
-    rows = rows.filter(search_entry__is_long=True, search_entry__vector__holds=words.loose)
-    for part in words.parts:
-        if PHRASE.search(part):
-            # A piece does not say its language; the entry has been matched with it.
-            pieces = SearchPiece.objects.filter(document=OuterRef("pk"), vector__holds=unmarked(part))
-            rows = rows.filter(Exists(pieces))
-    return rows
+class ExistsHere(Exists):
+    """Asked of one row at a time: joined or hashed, it would read everybody's."""
+
+    template = "EXISTS(%(subquery)s OFFSET 0)"
+
+
+def _as_asked(words: Stemmed) -> Q:
+    """What the index cannot say of an entry that holds the loose words: phrases. A long one knows no places; its
+    pieces do."""
+    in_pieces = Q(search_entry__is_long=True)
+    if words.unwanted:
+        in_pieces &= ~Q(search_entry__vector__holds=words.unwanted)
+    for phrase in words.phrases:
+        in_pieces &= Q(ExistsHere(SearchPiece.objects.filter(document=OuterRef("pk"), vector__holds=phrase)))
+    return Q(search_entry__vector__holds=words.whole) | in_pieces
 
 
 # --- A page of them ----------------------------------------------------------------------------------
@@ -241,14 +243,22 @@ NEWEST = """
         SELECT document_id, added_at FROM search_entries
         WHERE user_id = %s AND vector @@ %s::tsquery
         ORDER BY added_at DESC, document_id DESC OFFSET 0
-    ) AS e JOIN ({documents}) AS d(id, created_at) ON d.id = e.document_id {phrase}
+    ) AS e JOIN ({documents}) AS d(id, created_at) ON d.id = e.document_id {as_asked}
     ORDER BY e.added_at DESC, e.document_id DESC LIMIT %s
 """
 # A moment costs ten times as much to read as a number.
 MICROSECONDS = Func(
     "created_at", template="(extract(epoch FROM %(expressions)s) * 1000000)::bigint", output_field=BigIntegerField()
 )
-PHRASE_THERE = "WHERE (SELECT p.vector @@ %s::tsquery FROM search_entries p WHERE p.document_id = e.document_id)"
+# The same as `_as_asked`, of one entry after the other until there are enough.
+AS_ASKED = """WHERE (
+    SELECT p.vector @@ %s::tsquery OR (p.is_long{in_pieces})
+    FROM search_entries p WHERE p.document_id = e.document_id
+)"""
+NOT_WANTED = " AND NOT p.vector @@ %s::tsquery"
+IN_PIECES = (
+    " AND EXISTS (SELECT FROM search_pieces i WHERE i.document_id = p.document_id AND i.vector @@ %s::tsquery OFFSET 0)"
+)
 
 
 def newest(asked: Asked, limit: int = WINDOW) -> list[tuple[UUID, int]]:
@@ -257,24 +267,25 @@ def newest(asked: Asked, limit: int = WINDOW) -> list[tuple[UUID, int]]:
     others = []
     for place in places(asked):
         # What filters let through may be little: there the planner knows where to begin.
-        if place.words and not asked.query.filters and len(place.vaults) <= MOST_VAULTS:
+        if place.words is not None and not asked.query.filters and len(place.vaults) <= MOST_VAULTS:
             for vault in place.vaults:
-                found += _newest_by_words(place, vault, limit + 1)
+                found += _newest_by_words(place.rows, place.words, vault, limit + 1)
         else:
             others.append(place)
     more = _merged(others, "created_at", True, limit + 1, lambda rows: rows.annotate(age=MICROSECONDS), "age")
     return _first([*found, *more], True, limit + 1)
 
 
-def _newest_by_words(place: Place, vault: UUID, limit: int) -> list[tuple[UUID, int]]:
-    documents, parameters = place.rows.order_by().values("pk", "created_at").query.sql_with_params()
-    wanted: list[Any] = [vault, place.loose, *parameters]
-    phrase = ""
-    if place.words != place.loose:
-        phrase = PHRASE_THERE
-        wanted.append(place.words)
+def _newest_by_words(rows: QuerySet[Document], words: Stemmed, vault: UUID, limit: int) -> list[tuple[UUID, int]]:
+    documents, parameters = rows.order_by().values("pk", "created_at").query.sql_with_params()
+    wanted: list[Any] = [vault, words.loose, *parameters]
+    as_asked = ""
+    if words.loose != words.whole:
+        unwanted = [words.unwanted] if words.unwanted else []
+        as_asked = AS_ASKED.format(in_pieces=NOT_WANTED * len(unwanted) + IN_PIECES * len(words.phrases))
+        wanted += [words.whole, *unwanted, *words.phrases]
     with connection.cursor() as cursor:
-        cursor.execute(NEWEST.format(documents=documents, phrase=phrase), [*wanted, limit])
+        cursor.execute(NEWEST.format(documents=documents, as_asked=as_asked), [*wanted, limit])
         found: list[tuple[UUID, int]] = cursor.fetchall()
     return found
 

@@ -57,8 +57,9 @@ class Stemmed:
     """A query as PostgreSQL compares it.
 
     `whole`: all clauses, under the language each document is stemmed in; "" where nothing wanted is left.
-    `parts`: each wanted clause by itself. `loose`: the whole without the order of phrases. `unwanted`: what must
-    not be there. `shown`: any wanted word, to be marked.
+    `loose`: what the index is asked for, which holds wherever the whole does; where a phrase is asked for, it has
+    neither the order of words nor what must not be there. `parts`: each wanted clause by itself. `unwanted`: what
+    must not be there. `shown`: any wanted word, to be marked.
     """
 
     whole: str = ""
@@ -68,8 +69,9 @@ class Stemmed:
     shown: str = ""
 
     @property
-    def has_phrase(self) -> bool:
-        return PHRASE.search(self.whole) is not None
+    def phrases(self) -> tuple[str, ...]:
+        """The wanted clauses with a phrase in them, as pieces hold it: these do not say their language."""
+        return tuple(MARKERS.sub("", part) for part in self.parts if PHRASE.search(part))
 
     def without(self, place: int) -> str:
         """The whole without one wanted clause; "" where it is the only one."""
@@ -123,11 +125,11 @@ def stemmed(query: Query, vaults: Sequence[UUID], *, is_near: bool = False, know
         )
         for code, stems in by_language.items()
     }
-    wholes = {code: _with_unwanted(_all(each.parts), each.unwanted) for code, each in languages.items()}
-    whole = _under_languages(wholes)
+    together = {code: _all(each.parts) for code, each in languages.items()}
+    whole = _under_languages({code: _with_unwanted(text, languages[code].unwanted) for code, text in together.items()})
     return Stemmed(
         whole=whole,
-        loose=PHRASE.sub("&", whole),
+        loose=PHRASE.sub("&", _under_languages(together)) if PHRASE.search(whole) else whole,
         parts=tuple(
             _under_languages({code: each.parts[n] for code, each in languages.items()}) for n in range(len(wanted))
         ),
@@ -167,11 +169,6 @@ def _under_languages(by_language: dict[str, str]) -> str:
 def _marked(codes: Iterable[str], text: str) -> str:
     named = " | ".join(f"'{marker(code)}'" for code in codes)
     return f"( {named} ) & ( {text} )"
-
-
-def unmarked(text: str) -> str:
-    """Without the lexemes that name languages: pieces have none."""
-    return MARKERS.sub("", text)
 
 
 def near_words(terms: Sequence[Term], vaults: Sequence[UUID], *, typos: bool = True) -> dict[Term, list[str]]:

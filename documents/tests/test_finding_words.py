@@ -140,5 +140,17 @@ def test_a_long_document_is_found_by_phrases_far_inside(alice_actor: Actor) -> N
     pages = ["lorem ipsum dolor sit amet consetetur " * 100 for _ in range(60)]
     pages[57] += " the golden anchor of the harbour "
     write("long.pdf", *pages, by=alice_actor)
-    assert names('"golden anchor"', alice_actor) == ["long.pdf"]
-    assert names('"anchor golden"', alice_actor) == []
+    write("short.pdf", "An anchor, not golden.", by=alice_actor)
+    for sort in ("best", "name"):  # each asks in its own way
+        assert names('"golden anchor"', alice_actor, sort=sort) == ["long.pdf"]
+        assert names('"golden anchor" name:long', alice_actor, sort=sort) == ["long.pdf"]
+        assert names('"golden anchor" -harbour', alice_actor, sort=sort) == []
+        assert names('"anchor golden"', alice_actor, sort=sort) == []
+
+
+def test_a_minus_before_a_phrase_leaves_its_words_apart_in(alice_actor: Actor) -> None:
+    write("apart.pdf", "An anchor, painted, which was golden once.", by=alice_actor)
+    write("together.pdf", "A golden anchor.", by=alice_actor)
+    for sort in ("best", "name"):
+        assert names('anchor -"golden anchor"', alice_actor, sort=sort) == ["apart.pdf"]
+        assert names('"which was golden" -"golden anchor"', alice_actor, sort=sort) == ["apart.pdf"]

@@ -13,7 +13,8 @@ from bench.quality import letters, measured, questions
 from documents.models import Document
 from documents.search import facets_of, find_documents, index_documents, parse
 from documents.search.finding import ask
-from documents.tests.library import found
+from documents.tests.library import found, write
+from documents.tests.making import put
 from sharing.models import Share, ShareLevel
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +63,42 @@ def effort(line: str, actor: Actor) -> int:
             total += rows_of(plan[0]["Plan"])
         cursor.execute("SET LOCAL enable_seqscan = on")
     return total
+
+
+PIECES = """
+    INSERT INTO search_pieces (document_id, number, start, vector)
+    SELECT id, n, 0, to_tsvector('simple', 'the golden anchor of page ' || n)
+    FROM documents, generate_series(1, 50) AS n WHERE user_id = %s
+"""
+
+
+@pytest.mark.parametrize("sort", ["best", "name"])
+def test_a117_for_a_phrase_nobody_elses_pages_are_looked_through(
+    alice_actor: Actor, bob: User, bob_actor: Actor, sort: str
+) -> None:
+    for n in range(60):
+        put(f"theirs {n}.pdf", None, bob_actor)
+    mine = write("mine.pdf", "the golden anchor " * 5000, "of page", by=alice_actor)
+    asked: list[tuple[str, Any]] = []
+
+    def keep(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        asked.append((sql, parameters))
+        return execute(sql, parameters, many, context)
+
+    with connection.cursor() as cursor:
+        cursor.execute(PIECES, [bob.pk])
+        cursor.execute("ANALYZE search_pieces")
+        with connection.execute_wrapper(keep):
+            assert found('"golden anchor"', alice_actor, sort=sort).ids == [mine.pk]
+        # Where they could be joined, a planner who takes the phrase for rare would do that, and read them all.
+        cursor.execute("SET LOCAL enable_nestloop = off")
+        plans = []
+        for sql, parameters in asked:
+            if "search_pieces" in sql:
+                cursor.execute("EXPLAIN " + sql, parameters)
+                plans.append("\n".join(line for (line,) in cursor.fetchall()))
+    assert plans
+    assert all("uq_search_pieces_place" in plan and "Seq Scan on search_pieces" not in plan for plan in plans)
 
 
 def test_a117_what_may_not_be_seen_is_in_no_hit_count_facet_or_effort(
