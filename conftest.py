@@ -1,5 +1,6 @@
 """The cast and the ground every test stands on: a real PostgreSQL as the application's own role."""
 
+import functools
 import gc
 import itertools
 import os
@@ -8,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import botocore.session
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -21,7 +23,7 @@ from accounts.models import Group, Membership, Role, User
 from documents import storage
 from docuvault.lib.roles import migration_role
 from tests.emptying import Emptier
-from tests.ground import copy_rights, migrated_template
+from tests.ground import QUICK_HASHERS, copy_rights, migrated_template
 from tests.totals import TOTALS
 
 CORPUS = Path(os.environ.get("DOCUVAULT_CORPUS") or Path(__file__).resolve().parent.parent / "shared" / "corpus")
@@ -84,11 +86,17 @@ def django_db_setup(
 @pytest.fixture(scope="session", autouse=True)
 def quick_settings() -> None:
     """Hashing that takes its time, and collected static files, are for the real server."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.PASSWORD_HASHERS = QUICK_HASHERS
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_loader() -> None:
+    """What S3 is described by, a megabyte of JSON, is read once, though every file has a store of its own."""
+    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 
 @pytest.fixture(scope="module", autouse=True)

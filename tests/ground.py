@@ -16,6 +16,7 @@ from psycopg import sql
 CHECKOUT = Path(__file__).resolve().parents[1]
 TEMPLATE = "migrated"
 LOCK = 20_261_126  # of the workers, the first makes it
+QUICK_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def at(name: str, variable: str = "DATABASE_MIGRATE_URL") -> str:

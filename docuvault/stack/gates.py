@@ -54,6 +54,12 @@ DJANGO = [
     Gate("migrations", _python("manage.py", "makemigrations", "--check", "--dry-run")),
     Gate("deployment", _python("manage.py", "check", "--deploy", "--fail-level", "WARNING"), PRODUCTION),
 ]
+# What all tests stand on, made while the cores wait for one gate: the database that theirs are copies of, and
+# their modules compiled, which each worker would do anew.
+GROUND = [
+    Gate("schema", _python("-c", "from tests.ground import migrated_template as make; make()")),
+    Gate("collection", _python("-m", "pytest", "--collect-only", "-q", "-n", "0")),
+]
 
 
 def _ask(gate: Gate) -> Outcome:
@@ -103,7 +109,7 @@ def test(arguments: Sequence[str]) -> int:
     """All gates, the tests last, so that their closing line is the last one."""
     os.environ["CHROMIUM_PATH"] = find_browser()
     pytest_services.start_services()
-    failed = run_gates([*STATIC, *DJANGO], TYPES)
+    failed = run_gates([*STATIC, *DJANGO], TYPES, GROUND)
     begun = time.monotonic()
     words = ["-q", "-n", WORKERS, "--dist", "loadfile", "--no-loadscope-reorder", "-m", "not soak", *arguments]
     done = subprocess.run(_python("-m", "pytest", *words), cwd=CHECKOUT, check=False)

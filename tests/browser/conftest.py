@@ -131,6 +131,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "DATABASE_MIGRATE_URL": at(name),
         # A vault of its own has a bucket of its own: the mark in it names this one.
         "S3_BUCKET": f"{os.environ['S3_BUCKET']}-site",
+        "DJANGO_SETTINGS_MODULE": "tests.quick",
         "DOCUVAULT_DATA": str(folder),
         "DOCUVAULT_STATIC_ROOT": str(static_root()),
         "DOCUVAULT_BASE_URL": f"http://localhost:{port}",

@@ -26,8 +26,8 @@ def test_a_gate_that_fails_is_named_and_the_others_still_run(capsys: pytest.Capt
 
 
 def test_all_gates_of_the_plan_are_there() -> None:
-    names = [gate.name for gate in [*gates.STATIC, *gates.DJANGO, *gates.TYPES]]
-    assert names == ["ruff check", "ruff format", "imports", "migrations", "deployment", "mypy"]
+    names = [gate.name for gate in [*gates.STATIC, *gates.DJANGO, *gates.TYPES, *gates.GROUND]]
+    assert names == ["ruff check", "ruff format", "imports", "migrations", "deployment", "mypy", "schema", "collection"]
 
 
 def test_the_deployment_gate_asks_as_production(monkeypatch: pytest.MonkeyPatch) -> None:
