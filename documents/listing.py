@@ -116,7 +116,8 @@ class ShownTopic(NamedTuple):
 MARKS = """
     SELECT x.id, EXISTS (SELECT FROM stars s WHERE s.user_id = %(user)s AND s.document_id = x.id),
            EXISTS (SELECT FROM pictures p WHERE p.version_id = x.version AND p.kind = %(thumbnail)s),
-           (SELECT r.state FROM readings r WHERE r.version_id = x.version AND r.state <> 'ready')
+           (SELECT r.state FROM readings r WHERE r.version_id = x.version AND r.state <> 'ready'),
+           CASE WHEN %(has_few)s THEN ARRAY(SELECT t.topic_id FROM document_topics t WHERE t.document_id = x.id) END
     FROM unnest(%(ids)s::uuid[], %(versions)s::uuid[]) AS x(id, version)
 """
 
@@ -135,17 +136,23 @@ def mark_for(rows: Sequence[Document], actor: Actor, within: Folder | None = Non
     foreign -= {within.pk} if within is not None else set()
     seen = set(access.visible_folders(actor).filter(pk__in=foreign).values_list("pk", flat=True)) if foreign else set()
     ids = [row.pk for row in rows]
+    few = access.few_topics(actor)
     with connection.cursor() as cursor:
-        wanted = {"user": owner_id, "thumbnail": PictureKind.THUMBNAIL, "ids": ids}
+        wanted = {"user": owner_id, "thumbnail": PictureKind.THUMBNAIL, "ids": ids, "has_few": few is not None}
         cursor.execute(MARKS, wanted | {"versions": [row.current_version_id for row in rows]})
         marks = {key: said for key, *said in cursor.fetchall()}
     topics: dict[UUID, list[ShownTopic]] = defaultdict(list)
-    links = DocumentTopic.objects.filter(document__in=ids, topic__in=access.visible_topics(actor))
-    told = links.order_by("topic__name_key").values_list("document", "topic", "topic__name", "topic__colour")
-    for key, topic, name, colour in told:
-        topics[key].append(ShownTopic(topic, name, colour))
+    if few is not None:
+        for key, (*_others, tagged) in marks.items():
+            if tagged:
+                topics[key] = [ShownTopic(each.pk, each.name, each.colour) for each in few if each.pk in tagged]
+    else:
+        links = DocumentTopic.objects.filter(document__in=ids, topic__in=access.visible_topics(actor))
+        told = links.order_by("topic__name_key").values_list("document", "topic", "topic__name", "topic__colour")
+        for key, topic, name, colour in told:
+            topics[key].append(ShownTopic(topic, name, colour))
     for row in rows:
-        is_starred, has_thumbnail, state = marks[row.pk]
+        is_starred, has_thumbnail, state, _tagged = marks[row.pk]
         row.is_starred = is_starred  # type: ignore[attr-defined]
         row.has_thumbnail = has_thumbnail  # type: ignore[attr-defined]
         row.reading_state = ReadingState(state) if state else None  # type: ignore[attr-defined]

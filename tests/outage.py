@@ -175,7 +175,7 @@ def running_vault(folder: Path) -> Iterator[Vault]:
             "S3_SECRET_ACCESS_KEY": store.secret_key,
             "S3_BUCKET": BUCKET,
             "DOCUVAULT_STORE_ROOT": str(store.root),
-            # As the stack and the image have it: what is kept for a log that cannot be written fails again at each fork.
+            # As in the stack and the image: what is kept for a log that cannot be written fails again at each fork.
             "PYTHONUNBUFFERED": "1",
             "DOCUVAULT_DATA": str(folder / "data"),
             "DOCUVAULT_STATIC_ROOT": str(static_root()),

@@ -35,9 +35,17 @@ def named(text: str, actor: Actor, limit: int, *, with_views: bool = True) -> Na
         return Named([], [], [])
     return Named(
         _matching(access.visible_folders(actor), key, limit),
-        _matching(access.visible_topics(actor), key, limit),
+        _topics(actor, key, limit),
         _matching(access.own_views(actor), key, limit) if with_views else [],
     )
+
+
+def _topics(actor: Actor, key: str, limit: int) -> list[Topic]:
+    few = access.few_topics(actor)
+    if few is None:
+        return _matching(access.visible_topics(actor), key, limit)
+    fitting = [topic for topic in few if key in topic.name_key]
+    return sorted(fitting, key=lambda topic: not topic.name_key.startswith(key))[:limit]
 
 
 def _matching(rows: QuerySet[Row], key: str, limit: int) -> list[Row]:

@@ -246,6 +246,8 @@ def folded(text: str) -> str:
     if text.isascii():
         return text
     text = unicodedata.normalize("NFKD", text)
+    if text.isascii():  # an ellipsis alone is no letter
+        return text
     return "".join(c for c in text if not unicodedata.combining(c)).translate(SPELT)
 
 

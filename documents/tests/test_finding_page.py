@@ -1,5 +1,6 @@
 """The page of hits: why each was found, in order and by pages, and calm whatever is typed."""
 
+import re
 from collections.abc import Callable
 from time import monotonic
 from urllib.parse import urlencode
@@ -11,10 +12,13 @@ from django.utils.html import escape
 
 from accounts.actors import Actor
 from accounts.models import User
+from documents.actions.topics import make_topic, tag_documents
 from documents.management.papers import pdf
 from documents.models import ReadingState
 from documents.tests.library import found, names, write
 from documents.tests.making import folders
+from sharing import access
+from sharing.access import own
 
 pytestmark = pytest.mark.django_db
 ClientFor = Callable[[User], Client]
@@ -66,6 +70,31 @@ def test_a112_a_snippet_is_escaped_before_its_marks_are_added(
     assert "<img src=x" not in html
     assert "&lt;mark&gt;<mark>walrus</mark>&lt;/mark&gt;" in html
     assert "&quot;&gt;&lt;b&gt;<mark>walrus</mark>.txt" in html
+
+
+def test_more_topics_than_a_few_are_shown_and_found_in_the_same_way(
+    alice: User, alice_actor: Actor, bob_actor: Actor, client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = write("letter.pdf", "nothing of it", by=alice_actor, data=pdf("Letter", ["x"]))
+    write("walrus.pdf", "the walrus tax", by=alice_actor, data=pdf("Walrus", ["x"]))
+    for name in ("Walrus tax", "A walrus", "Houses"):
+        tag_documents([document], make_topic(name, "green", by=alice_actor), by=alice_actor)
+    make_topic("Walrus of Bob", "red", by=bob_actor)
+    client = client_for(alice)
+
+    def answers() -> list[list[str]]:
+        shown = []
+        for address in (f"{reverse('find')}?q=walrus", f"{reverse('find')}?q=walrus+tax", reverse("files")):
+            html = re.sub(r'(nonce|csrfmiddlewaretoken" value)="[^"]*"', "", client.get(address).content.decode())
+            shown.append([line for line in html.splitlines() if "csrf" not in line.casefold()])
+        return shown
+
+    few = answers()
+    assert all(any("letter.pdf" in line for line in page) for page in few)
+    assert not any("Bob" in line for page in few for line in page)
+    monkeypatch.setattr(own, "FEW_TOPICS", 1)
+    assert access.few_topics(alice_actor) is None
+    assert answers() == few
 
 
 LONG = "(a+)+$ " * 1500

@@ -17,7 +17,7 @@ from documents.actions.errors import Refused
 from documents.actions.saved_views import delete_view as delete
 from documents.actions.saved_views import rename_view as rename
 from documents.actions.saved_views import save_view as save
-from documents.context import RAIL_TOPICS
+from documents.context import topics_by_name
 from documents.forms import NameForm
 from documents.listing import SORTS, BadCursor, mark_for, page_of
 from documents.models import Document
@@ -29,6 +29,7 @@ from documents.search.finding import Found
 from documents.search.form import fields_of, query_of
 from documents.search.grammar import IS, LINE_LIMIT, NO, Query
 from documents.search.hits import Hit, hits_of
+from documents.templatetags.vault import address
 from documents.tree import paths_of
 from documents.viewing.neighbours import Origin
 from documents.viewing.ways import goes_by_pages
@@ -110,7 +111,7 @@ def _leading(hit: Hit, origin: Origin) -> ShownHit:
     page = hit.page if hit.is_text and goes_by_pages(hit.document.content_type) else None
     place = {"page": str(page)} if page else {}
     marks = {"q": hit.words} if hit.words else {}
-    link = f"{reverse('document', args=[hit.document.pk])}?{urlencode({**place, **marks, **origin.parameters})}"
+    link = f"{address('document', hit.document.pk)}?{urlencode({**place, **marks, **origin.parameters})}"
     return ShownHit(hit, link, page if hit.pages > 1 else None)
 
 
@@ -128,7 +129,6 @@ def _named(request: PersonRequest, query: Query) -> dict[str, object]:
 def _form(request: PersonRequest, query: Query) -> dict[str, object]:
     """The filter form's fields, and the query in words with a way to take each part out."""
     parts = [(part.line, query.without(part).line) for part in query.parts]
-    topics = list(access.visible_topics(request.actor).order_by("name_key")[:TOPICS_OFFERED])
     return {
         "fields": fields_of(query),
         "parts": parts,
@@ -141,8 +141,7 @@ def _form(request: PersonRequest, query: Query) -> dict[str, object]:
         ],
         "kinds": KIND_LABELS.items(),
         "languages": [(code, language_name(code)) for code in languages_of(request.actor)],
-        "form_topics": topics,
-        "rail_topics": topics[:RAIL_TOPICS],  # the same, asked for once
+        "form_topics": topics_by_name(request.actor, TOPICS_OFFERED),
         "is_words": [(word, IS_LABELS[word]()) for word in IS],
         "no_words": [(word, NO_LABELS[word]()) for word in NO],
         "ways": [

@@ -19,6 +19,7 @@ from documents.models import (
     Upload,
 )
 from sharing.access.levels import NotAllowed, NotVisible, one_of
+from sharing.access.looking import once
 from sharing.access.rule import visible_documents
 from sharing.models import (
     EmergencyContact,
@@ -32,6 +33,9 @@ from sharing.models import (
 
 # --- What the vault keeps for each person -------------------------------------------------------------
 
+# So many topics are fetched together.
+FEW_TOPICS = 200
+
 
 def visible_topics(actor: Actor) -> QuerySet[Topic]:
     """Everybody's topics and the actor's own; never another person's."""
@@ -39,6 +43,14 @@ def visible_topics(actor: Actor) -> QuerySet[Topic]:
     if user is None:
         return Topic.objects.none()
     return Topic.objects.filter(Q(user=None) | Q(user=user))
+
+
+def few_topics(actor: Actor) -> list[Topic] | None:
+    """All topics the actor may see, by name, asked for once in a look; None where there are more than a few."""
+    user = actor.active_user
+    rows = visible_topics(actor).order_by("name_key", "id")
+    found = once(("topics", user.pk if user else None), lambda: list(rows[: FEW_TOPICS + 1]))
+    return found if len(found) <= FEW_TOPICS else None
 
 
 def fetch_topic(actor: Actor, topic_id: UUID, *, to_change: bool = False) -> Topic:
