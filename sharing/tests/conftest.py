@@ -8,10 +8,11 @@ from documents.storage import ANCHOR_PREFIX, store
 from documents.tests.making import folders, put
 from sharing.trail import sealing
 
-# PostgreSQL knows one row of transactions for all its databases; those of the tests beside ours need not end first.
+# PostgreSQL knows one row of transactions for all its databases; those of the tests beside ours, and of
+# the server's own upkeep, need not end first.
 OURS_ALONE = """(
     SELECT coalesce(min(backend_xid::text::bigint), 9000000000000000000) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid()
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
 )"""
 
 
