@@ -6,9 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from accounts.actors import Actor
 from accounts.models import Quota
-from documents.models import Topic
 from documents.tree import with_children
 from docuvault.lib.plain import row_by
 from sharing import access
@@ -16,12 +14,6 @@ from sharing.listing import waiting_for
 
 RAIL_TOPICS = 30
 RAIL_VIEWS = 12
-
-
-def topics_by_name(actor: Actor, most: int) -> list[Topic]:
-    """The first so many of the topics that the actor may see."""
-    few = access.few_topics(actor)
-    return few[:most] if few is not None else list(access.visible_topics(actor).order_by("name_key")[:most])
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -35,7 +27,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "signup_policy": settings.SIGNUP,
         "trash_days": settings.TRASH_DAYS,
         "quota": SimpleLazyObject(lambda: row_by(Quota, "user_id", user.pk)),
-        "rail_topics": SimpleLazyObject(lambda: topics_by_name(actor, RAIL_TOPICS)),
+        "rail_topics": SimpleLazyObject(lambda: access.first_topics(actor)[:RAIL_TOPICS]),
         "has_new_shares": SimpleLazyObject(lambda: waiting.has_new_shares),
         "has_waiting_files": SimpleLazyObject(lambda: waiting.has_files),
         "emergency_asked": SimpleLazyObject(lambda: waiting.emergency),

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import json
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +13,7 @@ from django.db import connection
 from django.db.models import Model, Q, QuerySet
 
 from accounts.actors import Actor
-from documents.models import Document, DocumentTopic, Folder, PictureKind, ReadingState
+from documents.models import Document, Folder, PictureKind, ReadingState
 from sharing import access
 
 Row = TypeVar("Row", bound=Model)
@@ -117,7 +116,7 @@ MARKS = """
     SELECT x.id, EXISTS (SELECT FROM stars s WHERE s.user_id = %(user)s AND s.document_id = x.id),
            EXISTS (SELECT FROM pictures p WHERE p.version_id = x.version AND p.kind = %(thumbnail)s),
            (SELECT r.state FROM readings r WHERE r.version_id = x.version AND r.state <> 'ready'),
-           CASE WHEN %(has_few)s THEN ARRAY(SELECT t.topic_id FROM document_topics t WHERE t.document_id = x.id) END
+           ARRAY(SELECT t.topic_id FROM document_topics t WHERE t.document_id = x.id)
     FROM unnest(%(ids)s::uuid[], %(versions)s::uuid[]) AS x(id, version)
 """
 
@@ -136,25 +135,19 @@ def mark_for(rows: Sequence[Document], actor: Actor, within: Folder | None = Non
     foreign -= {within.pk} if within is not None else set()
     seen = set(access.visible_folders(actor).filter(pk__in=foreign).values_list("pk", flat=True)) if foreign else set()
     ids = [row.pk for row in rows]
-    few = access.few_topics(actor)
     with connection.cursor() as cursor:
-        wanted = {"user": owner_id, "thumbnail": PictureKind.THUMBNAIL, "ids": ids, "has_few": few is not None}
+        wanted = {"user": owner_id, "thumbnail": PictureKind.THUMBNAIL, "ids": ids}
         cursor.execute(MARKS, wanted | {"versions": [row.current_version_id for row in rows]})
         marks = {key: said for key, *said in cursor.fetchall()}
-    topics: dict[UUID, list[ShownTopic]] = defaultdict(list)
-    if few is not None:
-        for key, (*_others, tagged) in marks.items():
-            if tagged:
-                topics[key] = [ShownTopic(each.pk, each.name, each.colour) for each in few if each.pk in tagged]
-    else:
-        links = DocumentTopic.objects.filter(document__in=ids, topic__in=access.visible_topics(actor))
-        told = links.order_by("topic__name_key").values_list("document", "topic", "topic__name", "topic__colour")
-        for key, topic, name, colour in told:
-            topics[key].append(ShownTopic(topic, name, colour))
+    topics = access.few_topics(actor)
+    if topics is None:
+        tagged = {topic for *_others, on_it in marks.values() for topic in on_it}
+        topics = list(access.visible_topics(actor).filter(pk__in=tagged).order_by("name_key"))
+    shown = [ShownTopic(topic.pk, topic.name, topic.colour) for topic in topics]
     for row in rows:
-        is_starred, has_thumbnail, state, _tagged = marks[row.pk]
+        is_starred, has_thumbnail, state, on_it = marks[row.pk]
         row.is_starred = is_starred  # type: ignore[attr-defined]
         row.has_thumbnail = has_thumbnail  # type: ignore[attr-defined]
         row.reading_state = ReadingState(state) if state else None  # type: ignore[attr-defined]
         row.hides_folder = row.folder_id in foreign - seen  # type: ignore[attr-defined]
-        row.shown_topics = topics[row.pk]  # type: ignore[attr-defined]
+        row.shown_topics = [topic for topic in shown if topic.pk in on_it]  # type: ignore[attr-defined]

@@ -153,6 +153,7 @@ BESIDE: dict[str, Callable[[World], dict[str, Any]]] = {
 NO_CHECKS = {
     "one_look": "no rule: how often one is asked within an answer; sharing/tests/test_looking.py",
     "few_topics": "visible_topics, fetched together",
+    "first_topics": "of visible_topics",
     "own_suggestions": "of documents that were fetched; another's are passed over in test_rights_second_things.py",
     "fetch_rule": "among own_rules",
     "fetch_run": "among own_runs",

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.actors import Actor
 from accounts.models import User
@@ -79,23 +80,17 @@ def test_a117_for_a_phrase_nobody_elses_pages_are_looked_through(
     for n in range(60):
         put(f"theirs {n}.pdf", None, bob_actor)
     mine = write("mine.pdf", "the golden anchor " * 5000, "of page", by=alice_actor)
-    asked: list[tuple[str, Any]] = []
-
-    def keep(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
-        asked.append((sql, parameters))
-        return execute(sql, parameters, many, context)
-
     with connection.cursor() as cursor:
         cursor.execute(PIECES, [bob.pk])
         cursor.execute("ANALYZE search_pieces")
-        with connection.execute_wrapper(keep):
+        with CaptureQueriesContext(connection) as asked:
             assert found('"golden anchor"', alice_actor, sort=sort).ids == [mine.pk]
         # Where they could be joined, a planner who takes the phrase for rare would do that, and read them all.
         cursor.execute("SET LOCAL enable_nestloop = off")
         plans = []
-        for sql, parameters in asked:
-            if "search_pieces" in sql:
-                cursor.execute("EXPLAIN " + sql, parameters)
+        for query in asked:
+            if "search_pieces" in query["sql"]:
+                cursor.execute("EXPLAIN " + query["sql"])
                 plans.append("\n".join(line for (line,) in cursor.fetchall()))
     assert plans
     assert all("uq_search_pieces_place" in plan and "Seq Scan on search_pieces" not in plan for plan in plans)

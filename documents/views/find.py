@@ -17,7 +17,6 @@ from documents.actions.errors import Refused
 from documents.actions.saved_views import delete_view as delete
 from documents.actions.saved_views import rename_view as rename
 from documents.actions.saved_views import save_view as save
-from documents.context import topics_by_name
 from documents.forms import NameForm
 from documents.listing import SORTS, BadCursor, mark_for, page_of
 from documents.models import Document
@@ -141,7 +140,7 @@ def _form(request: PersonRequest, query: Query) -> dict[str, object]:
         ],
         "kinds": KIND_LABELS.items(),
         "languages": [(code, language_name(code)) for code in languages_of(request.actor)],
-        "form_topics": topics_by_name(request.actor, TOPICS_OFFERED),
+        "form_topics": access.first_topics(request.actor)[:TOPICS_OFFERED],
         "is_words": [(word, IS_LABELS[word]()) for word in IS],
         "no_words": [(word, NO_LABELS[word]()) for word in NO],
         "ways": [

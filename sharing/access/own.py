@@ -33,8 +33,9 @@ from sharing.models import (
 
 # --- What the vault keeps for each person -------------------------------------------------------------
 
-# So many topics are fetched together.
+# So many topics are few. One more is fetched, which says whether there are more.
 FEW_TOPICS = 200
+FIRST_TOPICS = FEW_TOPICS + 1
 
 
 def visible_topics(actor: Actor) -> QuerySet[Topic]:
@@ -45,11 +46,16 @@ def visible_topics(actor: Actor) -> QuerySet[Topic]:
     return Topic.objects.filter(Q(user=None) | Q(user=user))
 
 
-def few_topics(actor: Actor) -> list[Topic] | None:
-    """All topics the actor may see, by name, asked for once in a look; None where there are more than a few."""
+def first_topics(actor: Actor) -> list[Topic]:
+    """The first of the topics the actor may see, by name, and the same as far as a look goes."""
     user = actor.active_user
     rows = visible_topics(actor).order_by("name_key", "id")
-    found = once(("topics", user.pk if user else None), lambda: list(rows[: FEW_TOPICS + 1]))
+    return once(("topics", user.pk if user else None), lambda: list(rows[:FIRST_TOPICS]))
+
+
+def few_topics(actor: Actor) -> list[Topic] | None:
+    """All topics the actor may see, by name; None where there are more than a few."""
+    found = first_topics(actor)
     return found if len(found) <= FEW_TOPICS else None
 
 
