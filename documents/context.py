@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from accounts.models import Quota
-from documents.tree import with_children
+from documents.tree import top_folders
 from docuvault.lib.plain import row_by
 from sharing import access
 from sharing.listing import waiting_for
@@ -34,5 +34,5 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "rail_views": SimpleLazyObject(
             lambda: list(access.own_views(actor).order_by("name_key")[:RAIL_VIEWS]) if waiting.has_views else []
         ),
-        "rail_folders": SimpleLazyObject(lambda: with_children(access.folders_in(actor, None))),
+        "rail_folders": SimpleLazyObject(lambda: top_folders(user)),
     }

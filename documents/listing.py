@@ -121,6 +121,11 @@ MARKS = """
 """
 
 
+@access.asked_of_folders
+def _visible_of(rows: QuerySet[Folder], ids: list[UUID]) -> QuerySet[Folder, UUID]:
+    return rows.filter(pk__any_of=ids).values_list("pk", flat=True)
+
+
 def mark_for(rows: Sequence[Document], actor: Actor, within: Folder | None = None) -> None:
     """Say of each row what a list shows of it to the actor, in few statements however many rows there are.
 
@@ -133,7 +138,7 @@ def mark_for(rows: Sequence[Document], actor: Actor, within: Folder | None = Non
     owner_id = actor.user.pk if actor.user else None
     foreign = {row.folder_id for row in rows if row.folder_id and row.user_id != owner_id}
     foreign -= {within.pk} if within is not None else set()
-    seen = set(access.visible_folders(actor).filter(pk__in=foreign).values_list("pk", flat=True)) if foreign else set()
+    seen = set(_visible_of(actor, list(foreign))) if foreign else set()
     ids = [row.pk for row in rows]
     with connection.cursor() as cursor:
         wanted = {"user": owner_id, "thumbnail": PictureKind.THUMBNAIL, "ids": ids}

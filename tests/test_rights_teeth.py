@@ -71,6 +71,12 @@ CHECKS: dict[str, tuple[Check, str, str, str]] = {
     ),
     "visible_documents": (lambda actor, at_least=0: Document.objects.live(), "stranger", "GET", "/recent/"),
     "visible_folders": (lambda actor, at_least=0: Folder.objects.live(), "stranger", "GET", "/folders/pick/"),
+    "documents_within": (
+        lambda user_id, folders, reach: Document.objects.live().exclude(pk=user_id), "stranger", "GET", "/recent/",
+    ),
+    "folders_within": (
+        lambda user_id, folders, reach: Folder.objects.live().exclude(pk=user_id), "stranger", "GET", "/folders/pick/",
+    ),
     "visible_ancestors": (
         lambda actor, folder: list(Folder.objects.filter(pk__in=folder.path)) if folder else [],
         "viewer", "GET", "/files/<uuid:folder_id>/",
@@ -152,6 +158,9 @@ BESIDE: dict[str, Callable[[World], dict[str, Any]]] = {
 # Public names that let nobody in by themselves, and why.
 NO_CHECKS = {
     "one_look": "no rule: how often one is asked within an answer; sharing/tests/test_looking.py",
+    "once": "no rule: an answer that a look has had already",
+    "asked_of_documents": "documents_within, put into words once; sharing/tests/test_asking.py",
+    "asked_of_folders": "folders_within, put into words once; sharing/tests/test_asking.py",
     "few_topics": "visible_topics, fetched together",
     "first_topics": "of visible_topics",
     "own_suggestions": "of documents that were fetched; another's are passed over in test_rights_second_things.py",

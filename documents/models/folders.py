@@ -28,7 +28,7 @@ class FolderQuerySet(models.QuerySet["Folder"]):
 
     def at_or_below(self, folders: Iterable[UUID]) -> "FolderQuerySet":
         """These folders and everything under them, by the indexed path."""
-        return self.filter(path__overlap=list(folders))
+        return self.filter(path__shares_with=list(folders))
 
 
 class Folder(models.Model):

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Count, QuerySet
 from django.db.models.functions import ExtractYear
 from django.utils import timezone
@@ -20,6 +19,7 @@ from documents.models import Document, DocumentTopic, Reading, ReadingState
 from documents.search.finding import ask, newest
 from documents.search.grammar import Filter, Query
 from documents.search.kinds import kind_word
+from documents.search.words import spoken
 from sharing import access
 
 SHOWN = 8
@@ -39,17 +39,6 @@ KIND_LABELS = {
     "text": gettext_lazy("Text"),
     "file": gettext_lazy("Other"),
 }
-
-SPOKEN = """
-    WITH RECURSIVE spoken AS (
-        SELECT v.id, (SELECT min(language) FROM search_entries WHERE user_id = v.id AND language > '') AS code
-        FROM unnest(%s::uuid[]) AS v(id)
-        UNION ALL
-        SELECT s.id, (SELECT min(language) FROM search_entries WHERE user_id = s.id AND language > s.code)
-        FROM spoken s WHERE s.code IS NOT NULL
-    )
-    SELECT DISTINCT code FROM spoken WHERE code IS NOT NULL ORDER BY code
-"""
 
 
 @dataclass(frozen=True)
@@ -158,10 +147,8 @@ def _made(query: Query, key: str, label: str, values: list[tuple[str, str, int]]
 
 
 def languages_of(actor: Actor) -> list[str]:
-    """The languages that occur where the actor may look, by the index from one to the next."""
-    with connection.cursor() as cursor:
-        cursor.execute(SPOKEN, [access.vaults_seen(actor)])
-        return [code for (code,) in cursor.fetchall()]
+    """The languages that occur where the actor may look."""
+    return spoken(access.vaults_seen(actor))
 
 
 def language_name(code: str) -> str:

@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from django.db import connection
 from django.db.models import BigIntegerField, Exists, Func, OuterRef, Q, QuerySet
 
 from accounts.actors import Actor
+from accounts.models import User
 from documents.models import Document, DocumentTopic, SearchEntry, SearchPiece
 from documents.names import name_key
 from documents.search.conditions import Through, filters_of
@@ -43,6 +45,8 @@ COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "size": ("-size_bytes", int),
 }
 TOPIC_WORDS = 20
+# A document, and when it was added, in microseconds since 1970.
+Dated = tuple[UUID, int]
 
 
 class BadCursor(ValueError):
@@ -54,7 +58,7 @@ class Found:
     """A page of hits: ids in order, and how it came to be.
 
     `count`: how many hits there are, None where nobody counted; `is_more` says that there are more than
-    that. `is_near`: near words came along.
+    that. `is_near`: near words came along. `dated`: all that came into question, where the best were asked for.
     """
 
     ids: list[UUID]
@@ -64,6 +68,7 @@ class Found:
     is_near: bool = False
     words: Stemmed = field(default_factory=Stemmed)
     problems: list[Problem] = field(default_factory=list)
+    dated: list[Dated] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -106,19 +111,53 @@ def _topics_of(query: Query, actor: Actor) -> tuple[frozenset[UUID], ...]:
 
 
 @dataclass(frozen=True)
-class Place:
-    """A set of hits: documents through the rule and the filters, and where words are asked for, their entries hold
-    them."""
+class Part:
+    """A part of what the actor sees: what is his own, or what others share with him. Of the index, their vaults
+    alone."""
 
-    rows: QuerySet[Document]
-    vaults: Sequence[UUID]
+    actor: Actor
+    vaults: list[UUID]
+    is_own: bool
+
+    @property
+    def person(self) -> User:
+        assert self.actor.user is not None  # who has no vault sees none
+        return self.actor.user
+
+    @property
+    def level(self) -> Level:
+        return Level.OWN if self.is_own else Level.VIEW
+
+    @property
+    def owners(self) -> list[list[UUID]]:
+        """Whose documents they are, where the level does not say so."""
+        return [] if self.is_own else [self.vaults]
+
+    def documents(self) -> QuerySet[Document]:
+        rows = access.visible_documents(self.actor, self.level)
+        return rows if self.is_own else rows.filter(user__in=self.vaults)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A set of hits: documents of a part, through the filters, that are hits in one way.
+
+    `words`: their entries hold them. `names`: where nothing else is asked of them, what their names hold. `rows` makes
+    the rest of the set, for whoever can say it in no shorter way. `has_stems`: near words would change it.
+    """
+
+    part: Part
+    rows: Callable[[], QuerySet[Document]]
     words: Stemmed | None = None
+    names: tuple[str, ...] = ()
+    has_stems: bool = False
 
     @property
     def documents(self) -> QuerySet[Document]:
+        rows = self.rows()
         if self.words is None:
-            return self.rows
-        rows = _in(self.rows, self.vaults).filter(search_entry__vector__holds=self.words.loose)
+            return rows
+        rows = _in(rows, self.part).filter(search_entry__vector__holds=self.words.loose)
         return rows if self.words.loose == self.words.whole else rows.filter(_as_asked(self.words))
 
 
@@ -128,8 +167,8 @@ def hits(asked: Asked) -> Iterator[QuerySet[Document]]:
 
 
 def places(asked: Asked) -> Iterator[Place]:
-    for rows, vaults in _vaults(asked):
-        yield from _places_in(asked.through(rows), vaults, asked)
+    for part in _parts(asked):
+        yield from _places_in(part, asked)
 
 
 def own_hits(
@@ -143,56 +182,75 @@ def own_hits(
     return access.visible_documents(actor, Level.OWN).filter(found), asked.problems
 
 
-def _vaults(asked: Asked) -> Iterator[tuple[QuerySet[Document], Sequence[UUID]]]:
-    """His own documents, and what others share with him; the index is asked for those vaults alone."""
+def _parts(asked: Asked) -> Iterator[Part]:
+    """His own documents, and what others share with him."""
     if not asked.vaults:
         return
     own, *others = asked.vaults
-    yield access.visible_documents(asked.actor, Level.OWN), [own]
+    yield Part(asked.actor, [own], is_own=True)
     if others:
-        yield access.visible_documents(asked.actor).filter(user__in=others), others
+        yield Part(asked.actor, others, is_own=False)
 
 
-def _places_in(rows: QuerySet[Document], vaults: Sequence[UUID], asked: Asked) -> Iterator[Place]:
-    words, query = asked.words, asked.query
-    if words.unwanted:
-        unwanted = SearchEntry.objects.filter(document=OuterRef("pk"), user__in=vaults, vector__holds=words.unwanted)
-        rest = rows.exclude(Exists(unwanted))
-    else:
-        rest = rows
-    for clause in query.clauses:
-        if clause.is_not:
+def _places_in(part: Part, asked: Asked) -> Iterator[Place]:
+    words, clauses = asked.words, asked.query.clauses
+    wanted = [clause for clause in clauses if not clause.is_not]
+    unwanted = [clause for clause in clauses if clause.is_not]
+
+    def rows() -> QuerySet[Document]:
+        return asked.through(part.documents())
+
+    def rest() -> QuerySet[Document]:
+        """Without what must not be there."""
+        left = rows()
+        if words.unwanted:
+            held = SearchEntry.objects.filter(
+                document=OuterRef("pk"), user__in=part.vaults, vector__holds=words.unwanted
+            )
+            left = left.exclude(Exists(held))
+        for clause in unwanted:
             for term in clause.terms:
-                rest = rest.exclude(name_key__contains=name_key(term.words))
-    wanted = [clause for clause in query.clauses if not clause.is_not]
+                left = left.exclude(name_key__contains=name_key(term.words))
+        return left
+
+    def named() -> QuerySet[Document]:
+        left = rest()
+        for clause in wanted:
+            condition = Q(pk__in=[])
+            for term in clause.terms:
+                condition |= Q(name_key__contains=name_key(term.words))
+            left = left.filter(condition)
+        return left
+
+    def tagged(*each: frozenset[UUID]) -> QuerySet[Document]:
+        left = rest()
+        for topics in each:
+            left = left.filter(Exists(DocumentTopic.objects.filter(document=OuterRef("pk"), topic__in=topics)))
+        return left
+
     if not wanted:
-        yield Place(rest, vaults)
+        yield Place(part, rest)
         return
     if words.whole:
-        yield Place(rows, vaults, words)
-    named = rest
-    for clause in wanted:
-        condition = Q(pk__in=[])
-        for term in clause.terms:
-            condition |= Q(name_key__contains=name_key(term.words))
-        named = named.filter(condition)
-    yield Place(named, vaults)
+        yield Place(part, rows, words, has_stems=True)
+    is_plain = not unwanted and all(len(clause.terms) == 1 for clause in wanted)
+    names = tuple(name_key(clause.terms[0].words) for clause in wanted) if is_plain else ()
+    yield Place(part, named, names=names)
     for n, topics in enumerate(asked.topics):
         if topics:
-            tagged = Exists(DocumentTopic.objects.filter(document=OuterRef("pk"), topic__in=topics))
             left = words.without(n)
             if len(wanted) == 1:
-                yield Place(rest.filter(tagged), vaults)
+                yield Place(part, partial(tagged, topics))
             elif left:
-                yield Place(_in(rest, vaults).filter(tagged, search_entry__vector__holds=left), vaults)
+                with_words = _in(tagged(topics), part).filter(search_entry__vector__holds=left)
+                yield Place(part, with_words.all, has_stems=True)
     if len(wanted) > 1 and all(asked.topics):
-        for topics in asked.topics:
-            rest = rest.filter(Exists(DocumentTopic.objects.filter(document=OuterRef("pk"), topic__in=topics)))
-        yield Place(rest, vaults)
+        yield Place(part, partial(tagged, *asked.topics))
 
 
-def _in(rows: QuerySet[Document], vaults: Sequence[UUID]) -> QuerySet[Document]:
+def _in(rows: QuerySet[Document], part: Part) -> QuerySet[Document]:
     """The rows with their entries: of one vault, the index itself looks at no other."""
+    vaults = part.vaults
     return rows.filter(search_entry__user=vaults[0]) if len(vaults) == 1 else rows.filter(search_entry__user__in=vaults)
 
 
@@ -226,16 +284,17 @@ def find(
     if not is_near and not after and query.wanted and len(found.ids) < min(FEW, size):
         wider = replace(asked, words=stemmed(query, asked.vaults, is_near=True, known=asked.words))
         if wider.words.whole != found.words.whole:
-            more = _page(wider, sort, after, size, exact=found.ids)
+            more = _page(wider, sort, after, size, first=found)
             if len(more.ids) > len(found.ids):
                 found, is_near = more, True
     found.is_near, found.problems = is_near, [*query.problems, *asked.problems]
     return found
 
 
-def _page(asked: Asked, sort: str, after: str, size: int, exact: Sequence[UUID] = ()) -> Found:
+def _page(asked: Asked, sort: str, after: str, size: int, first: Found | None = None) -> Found:
+    """`first`: all that is found without near words, where these come along now."""
     if sort == "best" and asked.query.wanted:
-        return _best(asked, after, size, exact)
+        return _best(asked, after, size, first)
     return _sorted(asked, sort if sort in COLUMNS else "newest", after, size)
 
 
@@ -264,23 +323,30 @@ IN_PIECES = (
 )
 
 
-def newest(asked: Asked, limit: int = WINDOW) -> list[tuple[UUID, int]]:
-    """The newest hits and one more than asked for, if there are that many; with when, in microseconds since 1970."""
-    found: list[tuple[UUID, int]] = []
-    others = []
+def newest(asked: Asked, limit: int = WINDOW, known: Sequence[Dated] | None = None) -> list[Dated]:
+    """The newest hits and one more than asked for, if there are that many.
+
+    `known`: what was found with fewer words; what goes by names and topics is the same, and not asked for again.
+    """
+    found, others = list(known or ()), []
     for place in places(asked):
+        if known is not None and not place.has_stems:
+            continue
         # What filters let through may be little: there the planner knows where to begin.
-        if place.words is not None and not asked.query.filters and len(place.vaults) <= MOST_VAULTS:
-            for vault in place.vaults:
-                found += _newest_by_words(place.rows, place.words, vault, limit + 1)
+        is_plain = not asked.query.filters
+        if is_plain and place.words is not None and len(place.part.vaults) <= MOST_VAULTS:
+            for vault in place.part.vaults:
+                found += _newest_by_words(place.part, place.words, vault, limit + 1)
+        elif is_plain and place.names:
+            found += _newest_by_names(place.part, place.names, limit + 1)
         else:
             others.append(place)
     more = _merged(others, "created_at", True, limit + 1, lambda rows: rows.annotate(age=MICROSECONDS), "age")
     return _first([*found, *more], True, limit + 1)
 
 
-def _newest_by_words(rows: QuerySet[Document], words: Stemmed, vault: UUID, limit: int) -> list[tuple[UUID, int]]:
-    documents, parameters = rows.order_by().values("pk", "created_at").query.sql_with_params()
+def _newest_by_words(part: Part, words: Stemmed, vault: UUID, limit: int) -> list[Dated]:
+    documents, parameters = _documents_of.in_words(part.person, *part.owners, at_least=part.level)
     wanted: list[Any] = [vault, words.loose, *parameters]
     as_asked = ""
     if words.loose != words.whole:
@@ -289,8 +355,29 @@ def _newest_by_words(rows: QuerySet[Document], words: Stemmed, vault: UUID, limi
         wanted += [words.whole, *unwanted, *words.phrases]
     with connection.cursor() as cursor:
         cursor.execute(NEWEST.format(documents=documents, as_asked=as_asked), [*wanted, limit])
-        found: list[tuple[UUID, int]] = cursor.fetchall()
+        found: list[Dated] = cursor.fetchall()
     return found
+
+
+@access.asked_of_documents
+def _documents_of(rows: QuerySet[Document], *owners: list[UUID]) -> QuerySet[Document, Any]:
+    return _of(rows, owners).order_by().values_list("pk", "created_at")
+
+
+def _of(rows: QuerySet[Document], owners: Sequence[list[UUID]]) -> QuerySet[Document]:
+    return rows.filter(user__any_of=owners[0]) if owners else rows
+
+
+def _newest_by_names(part: Part, names: tuple[str, ...], limit: int) -> list[Dated]:
+    return _named(part.actor, *names, *part.owners, at_least=part.level, count=len(names), limit=limit)
+
+
+@access.asked_of_documents
+def _named(rows: QuerySet[Document], *values: Any, count: int, limit: int) -> QuerySet[Document, Dated]:
+    for name in values[:count]:
+        rows = rows.filter(name_key__contains=name)
+    dated = _of(rows, values[count:]).annotate(age=MICROSECONDS)
+    return dated.order_by("-created_at", "-pk").values_list("pk", "age")[:limit]
 
 
 def _first(rows: Iterable[tuple[UUID, Any]], is_descending: bool, limit: int) -> list[tuple[UUID, Any]]:
@@ -327,8 +414,8 @@ RANK = """
 """
 
 
-def _best(asked: Asked, after: str, size: int, exact: Sequence[UUID]) -> Found:
-    rows = newest(asked)
+def _best(asked: Asked, after: str, size: int, first: Found | None) -> Found:
+    rows = newest(asked, known=first.dated if first else None)
     age = dict(rows[:WINDOW])
     newest_first = list(age)
     ranked = newest_first[:RANKED]
@@ -339,7 +426,7 @@ def _best(asked: Asked, after: str, size: int, exact: Sequence[UUID]) -> Found:
             # Rows that have just come through the rule, by their ids.
             cursor.execute(
                 RANK,
-                {"words": asked.words.shown, "names": names, "exact": list(exact), "ids": ranked},
+                {"words": asked.words.shown, "names": names, "exact": first.ids if first else [], "ids": ranked},
             )
             scores.update(cursor.fetchall())
     order = sorted(ranked, key=lambda key: (scores[key], age[key], key), reverse=True) + newest_first[RANKED:]
@@ -357,6 +444,7 @@ def _best(asked: Asked, after: str, size: int, exact: Sequence[UUID]) -> Found:
         count=min(len(rows), WINDOW),
         is_more=len(rows) > WINDOW,
         words=asked.words,
+        dated=rows,
     )
 
 

@@ -34,24 +34,29 @@ def named(text: str, actor: Actor, limit: int, *, with_views: bool = True) -> Na
     if not key:
         return Named([], [], [])
     return Named(
-        _matching(access.visible_folders(actor), key, limit),
+        _folders_named(actor, key, limit=limit),
         _topics(actor, key, limit),
-        _matching(access.own_views(actor), key, limit) if with_views else [],
+        list(_matching(access.own_views(actor), key, limit)) if with_views else [],
     )
 
 
 def _topics(actor: Actor, key: str, limit: int) -> list[Topic]:
     few = access.few_topics(actor)
     if few is None:
-        return _matching(access.visible_topics(actor), key, limit)
+        return list(_matching(access.visible_topics(actor), key, limit))
     fitting = [topic for topic in few if key in topic.name_key]
     return sorted(fitting, key=lambda topic: not topic.name_key.startswith(key))[:limit]
 
 
-def _matching(rows: QuerySet[Row], key: str, limit: int) -> list[Row]:
+def _matching(rows: QuerySet[Row], key: str, limit: int) -> QuerySet[Row]:
     """Rows whose name holds the words; those that begin with them come first."""
     begins = Case(When(name_key__startswith=key, then=Value(0)), default=Value(1))
-    return list(rows.filter(name_key__contains=key).order_by(begins, "name_key", "id")[:limit])
+    return rows.filter(name_key__contains=key).order_by(begins, "name_key", "id")[:limit]
+
+
+@access.asked_of_folders
+def _folders_named(rows: QuerySet[Folder], key: str, *, limit: int) -> QuerySet[Folder]:
+    return _matching(rows, key, limit)
 
 
 def meant(query: Query, actor: Actor) -> Query | None:

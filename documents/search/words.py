@@ -11,26 +11,29 @@ from django.db import connection
 
 from documents.search.grammar import Clause, Query, Term
 from documents.search.languages import marker
+from sharing import access
 
 # So many near words each typed word may bring along, and in the vaults of so many people they are looked for.
 NEAR_WORDS, NEAR_VAULTS = 40, 20
 # The shortest word of which parts are looked for, and that may hold a wrong letter; then two of them.
 SHORTEST_PART, SHORTEST_TYPO, TWO_TYPOS, ENDING = 3, 5, 9, 3
 
-# A word under each language that occurs where the actor may look, and without one. From language to
-# language by the index: "exists" would be tempted to read all rows for one that no document has.
-STEMS = """
+# From language to language by the index: "exists" would be tempted to read all rows for one that no document has.
+SPOKEN = """
     WITH RECURSIVE spoken AS (
         SELECT v.id, (SELECT language FROM search_entries WHERE user_id = v.id ORDER BY language LIMIT 1) AS code
-        FROM unnest(%(vaults)s::uuid[]) AS v(id)
+        FROM unnest(%s::uuid[]) AS v(id)
         UNION ALL
         SELECT s.id, (SELECT language FROM search_entries WHERE user_id = s.id AND language > s.code
                       ORDER BY language LIMIT 1)
         FROM spoken s WHERE s.code IS NOT NULL
     )
+    SELECT DISTINCT code FROM spoken WHERE code > '' ORDER BY code
+"""
+# A word under each language that occurs where the actor may look, and without one.
+STEMS = """
     SELECT l.code, t.n, phraseto_tsquery(search_config(l.code), search_plain(t.term, true))::text
-    FROM (SELECT '' AS code UNION SELECT code FROM spoken WHERE code IS NOT NULL) AS l,
-         unnest(%(terms)s::text[]) WITH ORDINALITY AS t(term, n)
+    FROM unnest(%(languages)s::text[]) AS l(code), unnest(%(terms)s::text[]) WITH ORDINALITY AS t(term, n)
 """
 NEAR = """
     SELECT t.n, w.word, t.plain
@@ -87,6 +90,17 @@ class Stemmed:
         return PHRASE.sub("|", self.shown)
 
 
+def spoken(vaults: Sequence[UUID]) -> list[str]:
+    """The languages that occur in these vaults; those of documents without one are not among them."""
+
+    def ask() -> list[str]:
+        with connection.cursor() as cursor:
+            cursor.execute(SPOKEN, [list(vaults)])
+            return [code for (code,) in cursor.fetchall()]
+
+    return access.once(("spoken", *vaults), ask)
+
+
 def stemmed(query: Query, vaults: Sequence[UUID], *, is_near: bool = False, known: Stemmed | None = None) -> Stemmed:
     """Ask PostgreSQL for the stems of a query's words; near words come along where asked for.
 
@@ -102,9 +116,10 @@ def stemmed(query: Query, vaults: Sequence[UUID], *, is_near: bool = False, know
             return known
         more |= near
     texts = list(dict.fromkeys([t.words for t in terms] + [word for found in more.values() for word in found]))
+    languages = spoken(vaults)
     by_language: dict[str, dict[str, str]] = defaultdict(dict)
     with connection.cursor() as cursor:
-        cursor.execute(STEMS, {"terms": texts, "vaults": list(vaults)})
+        cursor.execute(STEMS, {"terms": texts, "languages": ["", *languages]})
         for code, n, found in cursor.fetchall():
             text = texts[n - 1]
             by_language[code][text] = f"{found}:*" if found and len(text) == 1 and CJK.match(text) else found
@@ -118,23 +133,23 @@ def stemmed(query: Query, vaults: Sequence[UUID], *, is_near: bool = False, know
 
     wanted = [clause for clause in query.clauses if not clause.is_not]
     unwanted = [clause for clause in query.clauses if clause.is_not]
-    languages = {
+    in_each = {
         code: Stemmed(
             parts=tuple(clause_in(clause, stems) for clause in wanted),
             unwanted=_any(clause_in(clause, stems) for clause in unwanted),
         )
         for code, stems in by_language.items()
     }
-    together = {code: _all(each.parts) for code, each in languages.items()}
-    whole = _under_languages({code: _with_unwanted(text, languages[code].unwanted) for code, text in together.items()})
+    together = {code: _all(each.parts) for code, each in in_each.items()}
+    whole = _under_languages({code: _with_unwanted(text, in_each[code].unwanted) for code, text in together.items()})
     return Stemmed(
         whole=whole,
         loose=PHRASE.sub("&", _under_languages(together)) if PHRASE.search(whole) else whole,
         parts=tuple(
-            _under_languages({code: each.parts[n] for code, each in languages.items()}) for n in range(len(wanted))
+            _under_languages({code: each.parts[n] for code, each in in_each.items()}) for n in range(len(wanted))
         ),
-        unwanted=_under_languages({code: each.unwanted for code, each in languages.items()}),
-        shown=_any(dict.fromkeys(part for each in languages.values() for part in each.parts)),
+        unwanted=_under_languages({code: each.unwanted for code, each in in_each.items()}),
+        shown=_any(dict.fromkeys(part for each in in_each.values() for part in each.parts)),
     )
 
 

@@ -99,10 +99,14 @@ class ShownHit:
 
 def _shown(request: PersonRequest, found: Found, query: Query, origin: Origin) -> list[ShownHit]:
     """The hits with what is shown of them; the rule is asked again for their rows."""
-    rows = access.visible_documents(request.actor).filter(pk__in=found.ids).select_related("folder")
-    documents = list(rows)
+    documents = _with_folders(request.actor, found.ids) if found.ids else []
     mark_for(documents, request.actor)
     return [_leading(hit, origin) for hit in hits_of(found, query, documents)]
+
+
+@access.asked_of_documents
+def _with_folders(rows: QuerySet[Document], ids: list[UUID]) -> QuerySet[Document]:
+    return rows.filter(pk__any_of=ids).select_related("folder")
 
 
 def _leading(hit: Hit, origin: Origin) -> ShownHit:

@@ -5,6 +5,7 @@ Within it a name stands in each module that uses it; a test that takes a rule aw
 (`sharing/tests/without.py`).
 """
 
+from sharing.access.asking import asked_of_documents, asked_of_folders
 from sharing.access.given import (
     fetch_link,
     fetch_share,
@@ -29,7 +30,7 @@ from sharing.access.levels import (
     NotAllowed,
     NotVisible,
 )
-from sharing.access.looking import one_look
+from sharing.access.looking import once, one_look
 from sharing.access.own import (
     charged_uploads,
     chosen_for_emergencies,
@@ -109,6 +110,8 @@ __all__ = [
     "Level",
     "NotAllowed",
     "NotVisible",
+    "asked_of_documents",
+    "asked_of_folders",
     "charged_uploads",
     "chosen_for_emergencies",
     "documents_in",
@@ -155,6 +158,7 @@ __all__ = [
     "links_on",
     "links_open",
     "manages_until",
+    "once",
     "one_look",
     "open_handovers",
     "open_link",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -9,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from accounts.actors import Actor
 from accounts.models import Membership, User
 from documents.models import Document, Folder
+from docuvault.lib.asked_often import AskedOften
 from sharing.access.levels import Level, NotVisible, Row, require_level
 from sharing.access.own import open_handovers
 from sharing.access.rule import LINK_RELATED, level_on, not_over, shared_folders, shares_for, through_shares
@@ -70,18 +72,21 @@ def shares_received(actor: Actor) -> QuerySet[Share]:
     return Share.objects.filter(pk__in=furthest.values("pk"))
 
 
+@AskedOften
+def _new_shares(user_id: UUID) -> QuerySet[Share, tuple[Any, ...]]:
+    answered = ShareReception.objects.filter(
+        Q(accepted_at__isnull=False) | Q(hidden_at__isnull=False), share=OuterRef("pk"), user=user_id
+    )
+    mine = Share.objects.filter(not_over(), recipient=user_id)
+    return _of_live_items(mine.exclude(Exists(answered))).values_list("pk")[:1]
+
+
 def has_new_shares(actor: Actor) -> bool:
     """Whether something was shared with the actor himself that he has not answered yet."""
     user = actor.active_user
     if user is None:
         return False
-    answered = ShareReception.objects.filter(
-        Q(accepted_at__isnull=False) | Q(hidden_at__isnull=False), share=OuterRef("pk"), user=user
-    )
-    mine = Share.objects.filter(not_over(), recipient=user)
-    if _of_live_items(mine.exclude(Exists(answered))).exists():
-        return True
-    return open_handovers(actor).filter(receiver=user).exists()
+    return bool(_new_shares(user.pk)) or open_handovers(actor).filter(receiver=user).exists()
 
 
 def own_ways(actor: Actor, item: Document | Folder) -> QuerySet[Share]:

@@ -32,12 +32,11 @@ class NotAllowed(PermissionDenied):
 Row = TypeVar("Row", bound=Model)
 
 
-def one_of(rows: QuerySet[Row]) -> Row:
+def one_of(rows: QuerySet[Row] | list[Row]) -> Row:
     """The one of these rows, among what the actor may see. Raises NotVisible."""
-    row = rows.first()
-    if row is None:
-        raise NotVisible
-    return row
+    for row in rows[:1]:
+        return row
+    raise NotVisible
 
 
 def require_level(level: Level | None, at_least: Level) -> None:

@@ -1,5 +1,6 @@
 """What is a person's own and nobody else's: topics, views, trash, uploads, filing, requests, and what passes on."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
@@ -7,6 +8,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor, ActorKind
+from accounts.models import User
 from documents.models import (
     DocumentTopic,
     FilingRule,
@@ -18,6 +20,7 @@ from documents.models import (
     TrashEntry,
     Upload,
 )
+from docuvault.lib.asked_often import AskedOften
 from sharing.access.levels import NotAllowed, NotVisible, one_of
 from sharing.access.looking import once
 from sharing.access.rule import visible_documents
@@ -46,11 +49,17 @@ def visible_topics(actor: Actor) -> QuerySet[Topic]:
     return Topic.objects.filter(Q(user=None) | Q(user=user))
 
 
+@AskedOften
+def _first_topics(user_id: UUID, rule: Callable[[Actor], QuerySet[Topic]]) -> QuerySet[Topic]:
+    return rule(Actor.for_user(User(pk=user_id))).order_by("name_key", "id")[:FIRST_TOPICS]
+
+
 def first_topics(actor: Actor) -> list[Topic]:
     """The first of the topics the actor may see, by name, and the same as far as a look goes."""
     user = actor.active_user
-    rows = visible_topics(actor).order_by("name_key", "id")
-    return once(("topics", user.pk if user else None), lambda: list(rows[:FIRST_TOPICS]))
+    if user is None:
+        return []
+    return once(("topics", user.pk), lambda: _first_topics(user.pk, rule=visible_topics))
 
 
 def few_topics(actor: Actor) -> list[Topic] | None:

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from accounts.actors import Actor
 from accounts.models import Membership, User
 from documents.models import Document, Folder
-from docuvault.lib.plain import AskedOften
+from docuvault.lib.asked_often import AskedOften
 from sharing.access.levels import Level, NotAllowed, NotVisible, require_level
 from sharing.access.looking import once
 from sharing.models import LinkLevel, Share, ShareLink, ShareReception
@@ -72,6 +72,25 @@ def opened_to(user: User) -> Opened:
         )
 
     return once(("opened", user.pk), ask)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Up to where somebody's shares are followed, and what there is of them: what the rule's words depend on."""
+
+    at_least: Level
+    has_folders: bool
+    has_documents: bool
+
+
+def opened_at(user: User, at_least: Level) -> tuple[list[UUID], Reach]:
+    """The folders that are shared with him so far, and what else his shares open."""
+    if at_least >= Level.OWN:
+        return [], Reach(at_least, has_folders=False, has_documents=False)
+    opened = opened_to(user)
+    folders = list(opened.folders_at(at_least))
+    has_documents = opened.documents is not None and opened.documents >= at_least
+    return folders, Reach(at_least, bool(folders), has_documents)
 
 
 def shared_folders(user: User, at_least: Level) -> dict[UUID, Level]:
@@ -174,13 +193,16 @@ def visible_documents(actor: Actor, at_least: Level = Level.VIEW) -> QuerySet[Do
     if user is None:
         link = shown_by(actor, at_least)
         return linked_documents(link) if link is not None else Document.objects.none()
-    mine: Q = Q(user=user)
-    if at_least < Level.OWN:
-        opened = opened_to(user)
-        if opened.documents is not None and opened.documents >= at_least:
-            mine |= Q(Exists(shared_documents(user, at_least)))
-        if folders := opened.folders_at(at_least):
-            mine |= Q(folder__in=Folder.objects.live().at_or_below(list(folders)))
+    return documents_within(user.pk, *opened_at(user, at_least))
+
+
+def documents_within(user_id: UUID, folders: list[UUID], reach: Reach) -> QuerySet[Document]:
+    """The live documents of a person, those in folders that are shared with him and those shared by themselves."""
+    mine = Q(user=user_id)
+    if reach.has_documents:
+        mine |= Q(Exists(shared_documents(User(pk=user_id), reach.at_least)))
+    if reach.has_folders:
+        mine |= Q(folder__in=Folder.objects.live().at_or_below(folders))
     return Document.objects.live().filter(mine)
 
 
@@ -190,9 +212,14 @@ def visible_folders(actor: Actor, at_least: Level = Level.VIEW) -> QuerySet[Fold
     if user is None:
         link = shown_by(actor, at_least)
         return linked_folders(link) if link is not None else Folder.objects.none()
-    mine = Q(user=user)
-    if at_least < Level.OWN and (folders := shared_folders(user, at_least)):
-        mine |= Q(path__overlap=list(folders))
+    return folders_within(user.pk, *opened_at(user, at_least))
+
+
+def folders_within(user_id: UUID, folders: list[UUID], reach: Reach) -> QuerySet[Folder]:
+    """The live folders of a person, those that are shared with him and what is below them."""
+    mine = Q(user=user_id)
+    if reach.has_folders:
+        mine |= Q(path__shares_with=folders)
     return Folder.objects.live().filter(mine)
 
 

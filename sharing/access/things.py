@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from documents.models import Document, Folder
+from docuvault.lib.asked_often import AskedOften
 from sharing.access.levels import Level, NotAllowed, NotVisible, Row, one_of
 from sharing.access.rule import (
     opened_to,
@@ -72,10 +73,14 @@ def visible_ancestors(actor: Actor, folder: Folder | None) -> list[Folder]:
 # --- By id --------------------------------------------------------------------------------------------
 
 
+@AskedOften
+def _documents_of_id(document_id: UUID) -> QuerySet[Document]:
+    return Document.objects.live().select_related("folder", "current_version").filter(pk=document_id)
+
+
 def fetch_document(actor: Actor, document_id: UUID, at_least: Level = Level.VIEW) -> Document:
     """A live document by id. Raises NotVisible or NotAllowed."""
-    document = one_of(Document.objects.live().select_related("folder", "current_version").filter(pk=document_id))
-    return require_document(actor, document, at_least)
+    return require_document(actor, one_of(_documents_of_id(document_id)), at_least)
 
 
 def fetch_folder_to_add(actor: Actor, folder_id: UUID) -> Folder:
@@ -90,10 +95,14 @@ def fetch_document_to_replace(actor: Actor, document_id: UUID) -> Document:
     return require_replacing(actor, document)
 
 
+@AskedOften
+def _folders_of_id(folder_id: UUID) -> QuerySet[Folder]:
+    return Folder.objects.live().filter(pk=folder_id)
+
+
 def fetch_folder(actor: Actor, folder_id: UUID, at_least: Level = Level.VIEW) -> Folder:
     """A live folder by id. Raises NotVisible or NotAllowed."""
-    folder = one_of(Folder.objects.live().filter(pk=folder_id))
-    return require_folder(actor, folder, at_least)
+    return require_folder(actor, one_of(_folders_of_id(folder_id)), at_least)
 
 
 def fetch_place(actor: Actor, folder_id: UUID | None, at_least: Level = Level.VIEW) -> Folder | None:
