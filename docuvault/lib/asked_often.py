@@ -57,6 +57,8 @@ class _Said:
     """A queryset's statement, and what is to be put in the place of each parameter."""
 
     def __init__(self, rows: QuerySet[Any, Any], stand_ins: Sequence[Value]) -> None:
+        if rows._prefetch_related_lookups:  # type: ignore[attr-defined]
+            raise ValueError("what is fetched besides the statement's own rows would be left out")
         self.rows = rows
         self.compiler = rows.query.get_compiler(DEFAULT_DB_ALIAS)
         self.statement, parameters = self.compiler.as_sql()

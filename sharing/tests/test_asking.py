@@ -120,6 +120,11 @@ def test_a_value_that_does_not_come_up_is_told(alice: User) -> None:
         one_each([alice.pk])
 
 
+def test_what_would_be_left_out_is_told(alice: User) -> None:
+    with pytest.raises(ValueError, match="left out"):
+        AskedOften(lambda key: Folder.objects.filter(user=key).prefetch_related("documents"))(alice.pk)
+
+
 def test_shapes_without_end_are_not_kept(alice: User) -> None:
     asked = AskedOften(lambda key, limit: Folder.objects.filter(user=key)[:limit])
     for limit in range(1, 3 * MOST_SHAPES):
