@@ -143,14 +143,14 @@ class Place:
     """A set of hits: documents of a part, through the filters, that are hits in one way.
 
     `words`: their entries hold them. `names`: where nothing else is asked of them, what their names hold. `rows` makes
-    the rest of the set, for whoever can say it in no shorter way. `has_stems`: near words would change it.
+    the rest of the set, for whoever can say it in no shorter way; `is_narrowed`: fewer than all of the part.
     """
 
     part: Part
     rows: Callable[[], QuerySet[Document]]
     words: Stemmed | None = None
     names: tuple[str, ...] = ()
-    has_stems: bool = False
+    is_narrowed: bool = False
 
     @property
     def documents(self) -> QuerySet[Document]:
@@ -208,6 +208,8 @@ def _places_in(part: Part, asked: Asked) -> Iterator[Place]:
                 document=OuterRef("pk"), user__in=part.vaults, vector__holds=words.unwanted
             )
             left = left.exclude(Exists(held))
+        if words.unwanted_phrases:
+            left = left.exclude(ExistsHere(_pieces(words.unwanted_phrases)))
         for clause in unwanted:
             for term in clause.terms:
                 left = left.exclude(name_key__contains=name_key(term.words))
@@ -232,7 +234,7 @@ def _places_in(part: Part, asked: Asked) -> Iterator[Place]:
         yield Place(part, rest)
         return
     if words.whole:
-        yield Place(part, rows, words, has_stems=True)
+        yield Place(part, rows, words)
     is_plain = not unwanted and all(len(clause.terms) == 1 for clause in wanted)
     names = tuple(name_key(clause.terms[0].words) for clause in wanted) if is_plain else ()
     yield Place(part, named, names=names)
@@ -241,9 +243,8 @@ def _places_in(part: Part, asked: Asked) -> Iterator[Place]:
             left = words.without(n)
             if len(wanted) == 1:
                 yield Place(part, partial(tagged, topics))
-            elif left:
-                with_words = _in(tagged(topics), part).filter(search_entry__vector__holds=left)
-                yield Place(part, with_words.all, has_stems=True)
+            elif left.whole:
+                yield Place(part, partial(tagged, topics), left, is_narrowed=True)
     if len(wanted) > 1 and all(asked.topics):
         yield Place(part, partial(tagged, *asked.topics))
 
@@ -266,9 +267,15 @@ def _as_asked(words: Stemmed) -> Q:
     in_pieces = Q(search_entry__is_long=True)
     if words.unwanted:
         in_pieces &= ~Q(search_entry__vector__holds=words.unwanted)
+    if words.unwanted_phrases:
+        in_pieces &= ~Q(ExistsHere(_pieces(words.unwanted_phrases)))
     for phrase in words.phrases:
-        in_pieces &= Q(ExistsHere(SearchPiece.objects.filter(document=OuterRef("pk"), vector__holds=phrase)))
-    return Q(search_entry__vector__holds=words.whole) | in_pieces
+        in_pieces &= Q(ExistsHere(_pieces(phrase)))
+    return Q(search_entry__is_long=False, search_entry__vector__holds=words.whole) | in_pieces
+
+
+def _pieces(text: str) -> QuerySet[SearchPiece]:
+    return SearchPiece.objects.filter(document=OuterRef("pk"), vector__holds=text)
 
 
 # --- A page of them ----------------------------------------------------------------------------------
@@ -314,12 +321,12 @@ MICROSECONDS = Func(
 )
 # The same as `_as_asked`, of one entry after the other until there are enough.
 AS_ASKED = """WHERE (
-    SELECT p.vector @@ %s::tsquery OR (p.is_long{in_pieces})
+    SELECT CASE WHEN p.is_long THEN {in_pieces} ELSE p.vector @@ %s::tsquery END
     FROM search_entries p WHERE p.document_id = e.document_id
 )"""
-NOT_WANTED = " AND NOT p.vector @@ %s::tsquery"
+NOT_IN_ENTRY = "NOT p.vector @@ %s::tsquery"
 IN_PIECES = (
-    " AND EXISTS (SELECT FROM search_pieces i WHERE i.document_id = p.document_id AND i.vector @@ %s::tsquery OFFSET 0)"
+    "EXISTS (SELECT FROM search_pieces i WHERE i.document_id = p.document_id AND i.vector @@ %s::tsquery OFFSET 0)"
 )
 
 
@@ -330,11 +337,11 @@ def newest(asked: Asked, limit: int = WINDOW, known: Sequence[Dated] | None = No
     """
     found, others = list(known or ()), []
     for place in places(asked):
-        if known is not None and not place.has_stems:
+        if known is not None and place.words is None:
             continue
         # What filters let through may be little: there the planner knows where to begin.
         is_plain = not asked.query.filters
-        if is_plain and place.words is not None and len(place.part.vaults) <= MOST_VAULTS:
+        if is_plain and place.words is not None and not place.is_narrowed and len(place.part.vaults) <= MOST_VAULTS:
             for vault in place.part.vaults:
                 found += _newest_by_words(place.part, place.words, vault, limit + 1)
         elif is_plain and place.names:
@@ -350,9 +357,14 @@ def _newest_by_words(part: Part, words: Stemmed, vault: UUID, limit: int) -> lis
     wanted: list[Any] = [vault, words.loose, *parameters]
     as_asked = ""
     if words.loose != words.whole:
-        unwanted = [words.unwanted] if words.unwanted else []
-        as_asked = AS_ASKED.format(in_pieces=NOT_WANTED * len(unwanted) + IN_PIECES * len(words.phrases))
-        wanted += [words.whole, *unwanted, *words.phrases]
+        conditions = {
+            NOT_IN_ENTRY: [words.unwanted] if words.unwanted else [],
+            f"NOT {IN_PIECES}": [words.unwanted_phrases] if words.unwanted_phrases else [],
+            IN_PIECES: words.phrases,
+        }
+        said = [(sql, text) for sql, texts in conditions.items() for text in texts]
+        as_asked = AS_ASKED.format(in_pieces=" AND ".join(sql for sql, _text in said))
+        wanted += [*(text for _sql, text in said), words.whole]
     with connection.cursor() as cursor:
         cursor.execute(NEWEST.format(documents=documents, as_asked=as_asked), [*wanted, limit])
         found: list[Dated] = cursor.fetchall()

@@ -76,9 +76,16 @@ class Stemmed:
         """The wanted clauses with a phrase in them, as pieces hold it: these do not say their language."""
         return tuple(MARKERS.sub("", part) for part in self.parts if PHRASE.search(part))
 
-    def without(self, place: int) -> str:
-        """The whole without one wanted clause; "" where it is the only one."""
-        return _all(part for n, part in enumerate(self.parts) if n != place)
+    @property
+    def unwanted_phrases(self) -> str:
+        """What must not be there, as pieces hold it; "" where there is no phrase in it, and the entry alone knows."""
+        return MARKERS.sub("", self.unwanted) if PHRASE.search(self.unwanted) else ""
+
+    def without(self, place: int) -> "Stemmed":
+        """All wanted clauses but one, without what must not be there; empty where it is the only one."""
+        parts = tuple(part for n, part in enumerate(self.parts) if n != place)
+        whole = _all(parts)
+        return Stemmed(whole, PHRASE.sub("&", whole), parts)
 
     @property
     def lexemes(self) -> set[str]:

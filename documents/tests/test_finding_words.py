@@ -145,7 +145,25 @@ def test_a_long_document_is_found_by_phrases_far_inside(alice_actor: Actor) -> N
         assert names('"golden anchor"', alice_actor, sort=sort) == ["long.pdf"]
         assert names('"golden anchor" name:long', alice_actor, sort=sort) == ["long.pdf"]
         assert names('"golden anchor" -harbour', alice_actor, sort=sort) == []
+        assert names('lorem -"golden anchor"', alice_actor, sort=sort) == []
+        assert names('lorem -"anchor golden"', alice_actor, sort=sort) == ["long.pdf"]
+        assert names('long -"golden anchor"', alice_actor, sort=sort) == []  # nor by its name
+        assert names('"golden anchor" -"dolor amet"', alice_actor, sort=sort) == ["long.pdf"]
+        assert names('"golden anchor" -"dolor sit"', alice_actor, sort=sort) == []
         assert names('"anchor golden"', alice_actor, sort=sort) == []
+
+
+def test_a_topic_and_a_phrase_find_a_long_document_by_both(alice_actor: Actor) -> None:
+    pages = ["lorem ipsum dolor sit amet consetetur " * 100 for _ in range(60)]
+    pages[57] += " the golden anchor of the harbour "
+    sea, land = (write(name, *pages, by=alice_actor) for name in ("sea.pdf", "land.pdf"))
+    tag_documents([sea], make_topic("Voyage", "blue", by=alice_actor), by=alice_actor)
+    tag_documents([land], make_topic("Acres", "green", by=alice_actor), by=alice_actor)
+    for sort in ("best", "name"):
+        assert names('Voyage "golden anchor"', alice_actor, sort=sort) == ["sea.pdf"]
+        assert names('Voyage "anchor golden"', alice_actor, sort=sort) == []
+        assert names('Voyage lorem -"golden anchor"', alice_actor, sort=sort) == []
+        assert names('Voyage lorem -"anchor golden"', alice_actor, sort=sort) == ["sea.pdf"]
 
 
 def test_a_minus_before_a_phrase_leaves_its_words_apart_in(alice_actor: Actor) -> None:
