@@ -21,7 +21,7 @@ def with_children(folders: QuerySet[Folder]) -> QuerySet[Folder]:
 
 
 @AskedOften
-def _top_folders(user_id: UUID, rule: Callable[[Actor, None], QuerySet[Folder]]) -> QuerySet[Folder]:
+def _top_folders(user_id: UUID, *, rule: Callable[[Actor, None], QuerySet[Folder]]) -> QuerySet[Folder]:
     return with_children(rule(Actor.for_user(User(pk=user_id)), None))
 
 

@@ -50,8 +50,8 @@ def visible_topics(actor: Actor) -> QuerySet[Topic]:
 
 
 @AskedOften
-def _first_topics(user_id: UUID, rule: Callable[[Actor], QuerySet[Topic]]) -> QuerySet[Topic]:
-    return rule(Actor.for_user(User(pk=user_id))).order_by("name_key", "id")[:FIRST_TOPICS]
+def _first_topics(user_id: UUID, *, rule: Callable[[Actor], QuerySet[Topic]], limit: int) -> QuerySet[Topic]:
+    return rule(Actor.for_user(User(pk=user_id))).order_by("name_key", "id")[:limit]
 
 
 def first_topics(actor: Actor) -> list[Topic]:
@@ -59,7 +59,7 @@ def first_topics(actor: Actor) -> list[Topic]:
     user = actor.active_user
     if user is None:
         return []
-    return once(("topics", user.pk), lambda: _first_topics(user.pk, rule=visible_topics))
+    return once(("topics", user.pk), lambda: _first_topics(user.pk, rule=visible_topics, limit=FIRST_TOPICS))
 
 
 def few_topics(actor: Actor) -> list[Topic] | None:
