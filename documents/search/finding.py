@@ -17,8 +17,11 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.contrib.postgres.search import SearchVectorField
 from django.db import connection
-from django.db.models import BigIntegerField, Exists, Func, OuterRef, Q, QuerySet
+from django.db.models import BigIntegerField, Exists, F, Func, OuterRef, Q, QuerySet, Value
+from django.db.models.expressions import CombinedExpression
+from django.db.models.functions import Concat
 
 from accounts.actors import Actor
 from accounts.models import User
@@ -269,13 +272,20 @@ def _as_asked(words: Stemmed) -> Q:
         in_pieces &= ~Q(search_entry__vector__holds=words.unwanted)
     if words.unwanted_phrases:
         in_pieces &= ~Q(ExistsHere(_pieces(words.unwanted_phrases)))
-    for phrase in words.phrases:
-        in_pieces &= Q(ExistsHere(_pieces(phrase)))
+    for phrase in words.phrases:  # a name, a title and a note have places in the entry as well
+        in_pieces &= Q(search_entry__vector__holds=phrase) | Q(ExistsHere(_pieces(phrase)))
     return Q(search_entry__is_long=False, search_entry__vector__holds=words.whole) | in_pieces
 
 
 def _pieces(text: str) -> QuerySet[SearchPiece]:
-    return SearchPiece.objects.filter(document=OuterRef("pk"), vector__holds=text)
+    """Of a document, those that hold a text in its language, which its entry says."""
+    language = Func(
+        Concat(Value("="), OuterRef("search_entry__language")),
+        template="array_to_tsvector(ARRAY[%(expressions)s])",
+        output_field=SearchVectorField(),
+    )
+    said = CombinedExpression(F("vector"), "||", language, output_field=SearchVectorField())
+    return SearchPiece.objects.filter(document=OuterRef("pk")).alias(said=said).filter(said__holds=text)
 
 
 # --- A page of them ----------------------------------------------------------------------------------
@@ -324,10 +334,11 @@ AS_ASKED = """WHERE (
     SELECT CASE WHEN p.is_long THEN {in_pieces} ELSE p.vector @@ %s::tsquery END
     FROM search_entries p WHERE p.document_id = e.document_id
 )"""
-NOT_IN_ENTRY = "NOT p.vector @@ %s::tsquery"
-IN_PIECES = (
-    "EXISTS (SELECT FROM search_pieces i WHERE i.document_id = p.document_id AND i.vector @@ %s::tsquery OFFSET 0)"
-)
+IN_ENTRY = "p.vector @@ %s::tsquery"
+IN_PIECES = """EXISTS (
+    SELECT FROM search_pieces i WHERE i.document_id = p.document_id
+      AND (i.vector || array_to_tsvector(ARRAY['=' || p.language])) @@ %s::tsquery OFFSET 0
+)"""
 
 
 def newest(asked: Asked, limit: int = WINDOW, known: Sequence[Dated] | None = None) -> list[Dated]:
@@ -357,14 +368,14 @@ def _newest_by_words(part: Part, words: Stemmed, vault: UUID, limit: int) -> lis
     wanted: list[Any] = [vault, words.loose, *parameters]
     as_asked = ""
     if words.loose != words.whole:
-        conditions = {
-            NOT_IN_ENTRY: [words.unwanted] if words.unwanted else [],
-            f"NOT {IN_PIECES}": [words.unwanted_phrases] if words.unwanted_phrases else [],
-            IN_PIECES: words.phrases,
-        }
-        said = [(sql, text) for sql, texts in conditions.items() for text in texts]
-        as_asked = AS_ASKED.format(in_pieces=" AND ".join(sql for sql, _text in said))
-        wanted += [*(text for _sql, text in said), words.whole]
+        conditions = [f"({IN_ENTRY} OR {IN_PIECES})"] * len(words.phrases)
+        texts = [text for phrase in words.phrases for text in (phrase, phrase)]
+        for condition, unwanted in ((IN_ENTRY, words.unwanted), (IN_PIECES, words.unwanted_phrases)):
+            if unwanted:
+                conditions.append(f"NOT {condition}")
+                texts.append(unwanted)
+        as_asked = AS_ASKED.format(in_pieces=" AND ".join(conditions))
+        wanted += [*texts, words.whole]
     with connection.cursor() as cursor:
         cursor.execute(NEWEST.format(documents=documents, as_asked=as_asked), [*wanted, limit])
         found: list[Dated] = cursor.fetchall()

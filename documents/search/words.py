@@ -50,7 +50,6 @@ NEAR = """
     ) AS w
 """
 LEXEME = re.compile(r"'((?:[^']|'')+)'")
-MARKERS = re.compile(r"\( '=\w*'(?: \| '=\w*')* \) & ")
 PHRASE = re.compile(r"<(?:-|\d+)>")
 CJK = re.compile(r"[\u1100-\u11ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7ff]")
 
@@ -73,13 +72,13 @@ class Stemmed:
 
     @property
     def phrases(self) -> tuple[str, ...]:
-        """The wanted clauses with a phrase in them, as pieces hold it: these do not say their language."""
-        return tuple(MARKERS.sub("", part) for part in self.parts if PHRASE.search(part))
+        """The wanted clauses with a phrase in them."""
+        return tuple(part for part in self.parts if PHRASE.search(part))
 
     @property
     def unwanted_phrases(self) -> str:
-        """What must not be there, as pieces hold it; "" where there is no phrase in it, and the entry alone knows."""
-        return MARKERS.sub("", self.unwanted) if PHRASE.search(self.unwanted) else ""
+        """What must not be there, if there is a phrase in it: else the entry alone knows."""
+        return self.unwanted if PHRASE.search(self.unwanted) else ""
 
     def without(self, place: int) -> "Stemmed":
         """All wanted clauses but one, without what must not be there; empty where it is the only one."""

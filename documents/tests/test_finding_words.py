@@ -166,6 +166,26 @@ def test_a_topic_and_a_phrase_find_a_long_document_by_both(alice_actor: Actor) -
         assert names('Voyage lorem -"anchor golden"', alice_actor, sort=sort) == ["sea.pdf"]
 
 
+def test_a_phrase_in_a_long_document_is_one_of_its_own_language(alice_actor: Actor) -> None:
+    """ "Die hard" is one word in German, where "die" is none; and no page is looked through as if it were German."""
+    pages = ["lorem ipsum dolor sit amet consetetur " * 100 for _ in range(60)]
+    write("english.pdf", *pages, "a hard frost", by=alice_actor, language="en")
+    write("german.pdf", *pages, "der hard drive", by=alice_actor, language="de")
+    for sort in ("best", "name"):
+        assert names('"die hard"', alice_actor, sort=sort) == ["german.pdf"]
+        assert names('lorem -"die hard"', alice_actor, sort=sort) == ["english.pdf"]
+
+
+def test_a_phrase_in_the_note_of_a_long_document_is_found(alice_actor: Actor) -> None:
+    pages = ["lorem ipsum dolor sit amet consetetur " * 100 for _ in range(60)]
+    document = write("long.pdf", *pages, "by the quiet harbour", by=alice_actor)
+    note_version(current(document, alice_actor), "golden anchor", by=alice_actor)
+    for sort in ("best", "name"):
+        assert names('"golden anchor"', alice_actor, sort=sort) == ["long.pdf"]
+        assert names('"golden anchor" "quiet harbour"', alice_actor, sort=sort) == ["long.pdf"]
+        assert names('lorem -"golden anchor"', alice_actor, sort=sort) == []
+
+
 def test_a_minus_before_a_phrase_leaves_its_words_apart_in(alice_actor: Actor) -> None:
     write("apart.pdf", "An anchor, painted, which was golden once.", by=alice_actor)
     write("together.pdf", "A golden anchor.", by=alice_actor)
