@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from accounts.actors import Actor
 from documents.actions.documents import move_documents
 from documents.actions.topics import tag_documents
 from documents.models import Document, FilingSuggestion, SuggestionState, TopicReason
+from docuvault.lib.asked_often import AskedOften
 from sharing import access, audit
 from sharing.audit import Verb
 
@@ -55,8 +57,17 @@ def offer(rows: list[FilingSuggestion]) -> list[tuple[UUID, UUID, bool]]:
         return list(cursor.fetchall())
 
 
+@AskedOften
+def _any_open(user_id: UUID, ids: list[UUID]) -> QuerySet[FilingSuggestion, UUID]:
+    """Most documents have none, which is told by less than what may be suggested takes."""
+    rows = FilingSuggestion.objects.filter(user=user_id, document__any_of=ids, state=SuggestionState.OPEN)
+    return rows.values_list("document", flat=True)[:1]
+
+
 def suggestions_for(documents: Sequence[Document], *, by: Actor) -> dict[UUID, list[FilingSuggestion]]:
     """What is suggested for each of these, topics first and the surest before others."""
+    if by.user is None or not _any_open(by.user.pk, [document.pk for document in documents]):
+        return {}
     rows = access.own_suggestions(by).filter(document__in=documents).select_related("topic", "folder", "rule")
     found: dict[UUID, list[FilingSuggestion]] = {}
     for row in sorted(rows, key=lambda row: (row.topic_id is None, row.rule_id is None, -row.score, row.pk)):

@@ -1,15 +1,19 @@
 """A document's page, and what can be done with one document."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import BigIntegerField, Count, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.actors import Actor
 from accounts.middleware import PersonRequest
+from accounts.models import User
 from documents import previews
 from documents.actions.documents import move_document as move
 from documents.actions.documents import rename_document as rename
@@ -20,16 +24,19 @@ from documents.actions.suggestions import suggestions_for
 from documents.actions.topics import tag_documents, untag_documents
 from documents.actions.trash import trash_document as throw_away
 from documents.forms import NameForm
-from documents.models import Document, DocumentTopic, PictureKind, Reading, Star
+from documents.models import Document, DocumentTopic, PictureKind, Reading, Star, Topic, Version
 from documents.views.asked import uuid_or_none, uuids, version_asked
 from documents.views.files import places_to_pick
 from documents.views.viewer import steps_of, viewer_of
+from docuvault.lib.asked_often import AskedOften
 from docuvault.lib.htmx import back_to, done, is_fragment, show
+from docuvault.lib.plain import row_by
 from sharing import access, audit
 from sharing.access import Level
 from sharing.listing import shown_shares
 from sharing.models import Comment
 
+TopicRule = Callable[[Actor], QuerySet[Topic]]
 EVENTS_SHOWN = 20
 VERSIONS_SHOWN = 100
 SHARES_SHOWN = 50
@@ -46,11 +53,12 @@ def document(request: PersonRequest, document_id: UUID) -> HttpResponse:
     if version is not None and not is_pane:
         audit.record_reading(audit.Verb.DOCUMENT_VIEWED, version, by=request.actor)
     level = access.level_on_document(request.actor, item) or Level.VIEW
+    version_count, older_bytes = next(iter(_versions_of(item.pk)), (0, 0))
     context: dict[str, object] = {
         "item": item,
         "version": version,
-        "version_count": item.versions.count(),
-        "older_bytes": item.versions.filter(current_of=None).aggregate(sum=Sum("size_bytes"))["sum"] or 0,
+        "version_count": version_count,
+        "older_bytes": older_bytes,
         "topics": _topics_on(request, item),
         "is_starred": Star.objects.filter(user=request.actor.user, document=item).exists(),
         "crumbs": access.visible_ancestors(request.actor, item.folder),
@@ -64,7 +72,7 @@ def document(request: PersonRequest, document_id: UUID) -> HttpResponse:
         "place": "files",
     }
     context["suggestions"] = suggestions_for([item], by=request.actor).get(item.pk, [])
-    context["reading"] = Reading.objects.filter(pk=item.current_version_id).first()
+    context["reading"] = row_by(Reading, "version_id", item.current_version_id)
     context["picture"] = previews.picture_of(version, PictureKind.THUMBNAIL) if version is not None else None
     if is_pane:
         return show(request, "documents/document_pane.html", context)
@@ -85,15 +93,34 @@ def document(request: PersonRequest, document_id: UUID) -> HttpResponse:
     return show(request, "documents/document.html", context)
 
 
+@AskedOften
+def _versions_of(document_id: UUID) -> QuerySet[Version, tuple[int, int]]:
+    """How many there are, and the bytes of those that are not current."""
+    older = Coalesce(Sum("size_bytes", filter=Q(current_of=None)), 0, output_field=BigIntegerField())
+    counted = Version.objects.filter(document=document_id).order_by().values("document")
+    return counted.annotate(count=Count("pk"), older=older).values_list("count", "older")
+
+
+@AskedOften
+def _topics_of(user_id: UUID, document_id: UUID, *, rule: TopicRule) -> QuerySet[DocumentTopic]:
+    rows = DocumentTopic.objects.filter(document=document_id, topic__in=rule(Actor.for_user(User(pk=user_id))))
+    return rows.select_related("topic", "added_by", "rule").order_by("topic__name_key")
+
+
 def _topics_on(request: PersonRequest, item: Document) -> list[DocumentTopic]:
-    rows = DocumentTopic.objects.filter(document=item, topic__in=access.visible_topics(request.actor))
-    return list(rows.select_related("topic", "added_by", "rule").order_by("topic__name_key"))
+    user = request.actor.user
+    return _topics_of(user.pk, item.pk, rule=access.visible_topics) if user is not None else []
+
+
+@AskedOften
+def _newest_comments(document_id: UUID) -> QuerySet[Comment]:
+    rows = Comment.objects.filter(document=document_id).select_related("author")
+    return rows.order_by("-created_at", "-pk")[:COMMENTS_SHOWN]
 
 
 def _comments(item: Document) -> list[Comment]:
     """What was said last, the oldest of it first."""
-    newest = item.comments.select_related("author").order_by("-created_at", "-pk")
-    return list(newest[:COMMENTS_SHOWN])[::-1]
+    return _newest_comments(item.pk)[::-1]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -33,6 +33,7 @@ from documents.viewing.ways import LETTER_LIMIT, LETTERS, MARKDOWN_LIMIT, TEXT_L
 from documents.views.asked import version_asked
 from documents.views.downloads import bytes_or_why_not
 from docuvault.lib.htmx import is_fragment, show
+from docuvault.lib.plain import row_by
 from sharing import access, audit
 
 PAGE_LIMIT = 1_000_000
@@ -152,7 +153,7 @@ def viewer_of(request: PersonRequest, item: Document, version: Version | None, d
         return shown | {"why": Why.EMPTY}
     version.document = item
     shown["download"] = doors.download(version)
-    reading = Reading.objects.filter(version=version).first()
+    reading = row_by(Reading, "version_id", version.pk)
     way, why = way_of(version, reading, with_pictures=gives_pictures())
     if doors.gives_pictures_only:
         way, why = drawn_way(way, why, reading)
