@@ -12,7 +12,7 @@ from accounts.actions import make_user
 from accounts.actors import Actor
 from accounts.models import User
 from bench.quality import by_way, letters, measured, questions
-from bench.report import milliseconds
+from bench.report import in_turns
 from documents.search import find_documents, index_documents, parse
 
 # The same work without the rule: stems by the same configurations, the newest 400 hits of one vault, ranked.
@@ -34,10 +34,8 @@ def say(asked: dict[str, Any]) -> None:
     answer = {}
     for name, line in asked["lines"].items():
         query = parse(line)
-        answer[name] = {
-            "ours": milliseconds(partial(find_documents, query, by), asked["times"]),
-            "bare": milliseconds(_bare(line, asked["owner"]), asked["times"]),
-        }
+        ours, bare = in_turns(asked["times"], partial(find_documents, query, by), _bare(line, asked["owner"]))
+        answer[name] = {"ours": ours, "bare": bare}
     print(json.dumps(answer))
 
 

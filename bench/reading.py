@@ -15,7 +15,7 @@ import pypdfium2 as pdfium
 import tesserocr
 from PIL import Image, ImageDraw, ImageFont
 
-from bench.report import Row, shown
+from bench.report import Row, in_turns, shown
 from bench.transfer import send_tus
 from bench.vault import CHECKOUT, Client, RunningVault
 from documents.extraction.frames import Ended, PageRead
@@ -99,7 +99,7 @@ def extraction_rows(folder: Path) -> Iterator[Row]:
     lane = Lane(folder, ["eng"])
     try:
         read(lane, papers[0], "application/pdf")
-        with_limits, alone = in_turns(
+        with_limits, alone = median_round(
             lambda: [read(lane, paper, "application/pdf") for paper in papers],
             lambda: [text_and_picture(paper) for paper in papers],
         )
@@ -132,16 +132,11 @@ def extraction_rows(folder: Path) -> Iterator[Row]:
         lane.stop()
 
 
-def in_turns(ours: Callable[[], object], floor: Callable[[], object]) -> tuple[float, float]:
+def median_round(ours: Callable[[], object], floor: Callable[[], object]) -> tuple[float, float]:
     """Seconds of each in the round whose ratio is the median: the speed of a shared machine swings between rounds."""
-    rounds = []
-    for _ in range(TURNS):
-        taken = [perf_counter()]
-        for act in (ours, floor):
-            act()
-            taken.append(perf_counter())
-        rounds.append((taken[1] - taken[0], taken[2] - taken[1]))
-    return sorted(rounds, key=lambda each: each[0] / each[1])[TURNS // 2]
+    rounds = zip(*in_turns(TURNS, ours, floor, warm=0), strict=True)
+    ours_ms, floor_ms = sorted(rounds, key=lambda each: each[0] / each[1])[TURNS // 2]
+    return ours_ms / 1000, floor_ms / 1000
 
 
 def best(act: Callable[[], object], times: int = ROUNDS) -> float:

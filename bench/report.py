@@ -23,13 +23,20 @@ class Row:
 
 def milliseconds(act: Callable[[], object], times: int, *, warm: int = 3) -> list[float]:
     """How long each of `times` calls took, after a few that do not count."""
-    for _ in range(warm):
+    (taken,) = in_turns(times, act, warm=warm)
+    return taken
+
+
+def in_turns(times: int, *acts: Callable[[], object], warm: int = 3) -> list[list[float]]:
+    """How many milliseconds each call of each act took. One after the other, so that all meet the same swings."""
+    for act in acts * warm:
         act()
-    taken = []
+    taken: list[list[float]] = [[] for _act in acts]
     for _ in range(times):
-        start = perf_counter()
-        act()
-        taken.append((perf_counter() - start) * 1000)
+        for act, its in zip(acts, taken, strict=True):
+            start = perf_counter()
+            act()
+            its.append((perf_counter() - start) * 1000)
     return taken
 
 

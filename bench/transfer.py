@@ -16,7 +16,7 @@ import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
-from bench.report import Row, milliseconds, shown
+from bench.report import Row, in_turns, shown
 from bench.vault import ADMIN_PASSWORD, Client, RunningVault
 
 MB = 1_000_000
@@ -175,7 +175,7 @@ def _accepted(client: Client, straight: Any, bucket: str) -> Iterator[Row]:
         n = next(turn)
         send_tus(client, f"letter {n}.pdf", files[n % 50])
 
-    ours, floor = milliseconds(put_ours, 50), milliseconds(put_straight, 50)
+    ours, floor = in_turns(50, put_ours, put_straight)
     yield Row(
         "upload accepted, 1 client, 50 files of 10-500 kB (durable and filed on answer)",
         shown(ours),
@@ -274,8 +274,7 @@ def _downloads(client: Client, straight: Any, bucket: str) -> Iterator[Row]:
             while body.read(1 << 20):
                 pass
 
-        ours = milliseconds(lambda p=path: client.drain(p), times)  # type: ignore[misc]
-        floor = milliseconds(get_straight, times)
+        ours, floor = in_turns(times, lambda p=path: client.drain(p), get_straight)  # type: ignore[misc]
         ratio = median(floor) / median(ours)
         if limit:
             yield Row(
