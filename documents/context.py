@@ -32,7 +32,9 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "has_waiting_files": SimpleLazyObject(lambda: waiting.has_files),
         "emergency_asked": SimpleLazyObject(lambda: waiting.emergency),
         "rail_views": SimpleLazyObject(
-            lambda: list(access.own_views(actor).order_by("name_key")[:RAIL_VIEWS]) if waiting.has_views else []
+            lambda: (
+                list(access.visible_views(actor).order_by("name_key", "pk")[:RAIL_VIEWS]) if waiting.has_views else []
+            )
         ),
         "rail_folders": SimpleLazyObject(lambda: top_folders(user)),
     }

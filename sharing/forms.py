@@ -53,19 +53,24 @@ class TermsForm(forms.Form):
         return last_day(self.cleaned_data["until"])
 
 
-class ShareForm(TermsForm):
-    """With whom, besides."""
+class ReceiverForm(forms.Form):
+    """With whom: somebody as he is typed, or a group."""
 
     who = forms.CharField(label=_("Handle or e-mail address"), max_length=TYPED_LIMIT, required=False)
     group = forms.UUIDField(required=False)
-    message = forms.CharField(label=_("Message"), max_length=MESSAGE_LIMIT, required=False)
-    invite = forms.BooleanField(required=False)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if not self.errors and bool(cleaned.get("who")) == bool(cleaned.get("group")):
             self.add_error("who", _("Say with whom: a handle or an e-mail address, or choose a group."))
         return cleaned
+
+
+class ShareForm(ReceiverForm, TermsForm):
+    """With whom, how far, and what is said with it."""
+
+    message = forms.CharField(label=_("Message"), max_length=MESSAGE_LIMIT, required=False)
+    invite = forms.BooleanField(required=False)
 
 
 def terms_of(policy: SharingPolicy) -> dict[str, Any]:

@@ -268,12 +268,14 @@ MAY_WAIT = """
                    WHERE q.user_id = %(user)s AND f.state = 'waiting'),
            EXISTS (SELECT FROM emergency_contacts WHERE user_id = %(user)s AND state = 'asked'),
            EXISTS (SELECT FROM saved_views WHERE user_id = %(user)s)
+           OR EXISTS (SELECT FROM view_shares WHERE recipient_id = %(user)s)
+           OR EXISTS (SELECT FROM view_shares s JOIN memberships m USING (group_id) WHERE m.user_id = %(user)s)
 """
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """What somebody is told on every page until he has answered it; and whether he keeps searches."""
+    """What somebody is told on every page until he has answered it; and whether there are saved searches."""
 
     has_new_shares: bool = False
     has_files: bool = False

@@ -16,6 +16,7 @@ from sharing.models_handing import EmergencyContact, EmergencyState, Handover, H
 from sharing.models_items import Ending, OfItem, exactly_one
 from sharing.models_links import LinkLevel, ShareLink
 from sharing.models_requests import FileRequest, ReceivedFile, ReceivedState
+from sharing.models_views import ViewShare
 
 __all__ = [
     "AuditEvent",
@@ -38,6 +39,7 @@ __all__ = [
     "TrailErasure",
     "TrailSeal",
     "TrailStretch",
+    "ViewShare",
 ]
 
 

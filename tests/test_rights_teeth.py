@@ -36,6 +36,7 @@ from sharing.models import (
     ReceivedFile,
     Share,
     ShareLink,
+    ViewShare,
 )
 from sharing.tests.without import replaced
 from tests.rights.asking import Answer, ask, known_routes, methods, names_something
@@ -89,9 +90,16 @@ CHECKS: dict[str, tuple[Check, str, str, str]] = {
     "fetch_topic": (
         lambda actor, key, to_change=False: Topic.objects.get(pk=key), "stranger", "GET", "/topics/<uuid:topic_id>/",
     ),
-    "own_views": (lambda actor: SavedView.objects.all(), "stranger", "GET", "/files/"),
+    "own_views": (lambda actor: SavedView.objects.all(), "stranger", "GET", "/find/views/<uuid:view_id>/rename/"),
     "fetch_view": (
         lambda actor, key: SavedView.objects.get(pk=key), "stranger", "GET", "/find/views/<uuid:view_id>/rename/",
+    ),
+    "visible_views": (lambda actor: SavedView.objects.all(), "stranger", "GET", "/files/"),
+    "fetch_visible_view": (
+        lambda actor, key: SavedView.objects.get(pk=key), "stranger", "GET", "/find/views/<uuid:view_id>/",
+    ),
+    "view_shares_received": (
+        lambda actor, view: ViewShare.objects.filter(view=view), "owner", "POST", "/find/views/<uuid:view_id>/leave/",
     ),
     "own_trash": (lambda actor: TrashEntry.objects.all(), "stranger", "GET", "/trash/"),
     "fetch_trash_entry": (
@@ -161,6 +169,8 @@ NO_CHECKS = {
     "once": "no rule: an answer that a look has had already",
     "asked_of_documents": "documents_within, put into words once; sharing/tests/test_asking.py",
     "asked_of_folders": "folders_within, put into words once; sharing/tests/test_asking.py",
+    "view_shares_on": "of a search that was fetched as one's own",
+    "fetch_view_share": "among own_views; the verb asks fetch_view as well",
     "few_topics": "visible_topics, fetched together",
     "first_topics": "of visible_topics",
     "own_suggestions": "of documents that were fetched; another's are passed over in test_rights_second_things.py",

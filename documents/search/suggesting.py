@@ -36,7 +36,7 @@ def named(text: str, actor: Actor, limit: int, *, with_views: bool = True) -> Na
     return Named(
         _folders_named(actor, key, limit=limit),
         _topics(actor, key, limit),
-        list(_matching(access.own_views(actor), key, limit)) if with_views else [],
+        list(_matching(access.visible_views(actor), key, limit)) if with_views else [],
     )
 
 

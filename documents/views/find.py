@@ -156,6 +156,10 @@ def _form(request: PersonRequest, query: Query) -> dict[str, object]:
             ("state:failed", _("Could not be read")),
         ],
         "views": access.own_views(request.actor).order_by("name_key"),
+        "others_views": access.visible_views(request.actor)
+        .exclude(user=request.actor.user)
+        .select_related("user")
+        .order_by("name_key", "pk"),
     }
 
 
@@ -234,7 +238,7 @@ def save_view(request: PersonRequest) -> HttpResponse:
 @require_safe
 def saved_view(request: PersonRequest, view_id: UUID) -> HttpResponse:
     """A kept search leads to its hits."""
-    view = access.fetch_view(request.actor, view_id)
+    view = access.fetch_visible_view(request.actor, view_id)
     parameters = {"q": view.query, "view": str(view.pk), **({"sort": view.sort} if view.sort else {})}
     return redirect(f"{reverse('find')}?{urlencode(parameters)}")
 

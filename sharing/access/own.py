@@ -8,7 +8,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor, ActorKind
-from accounts.models import User
+from accounts.models import Membership, User
 from documents.models import (
     DocumentTopic,
     FilingRule,
@@ -32,6 +32,7 @@ from sharing.models import (
     HandoverState,
     ReceivedFile,
     ReceivedState,
+    ViewShare,
 )
 
 # --- What the vault keeps for each person -------------------------------------------------------------
@@ -83,7 +84,43 @@ def own_views(actor: Actor) -> QuerySet[SavedView]:
 
 
 def fetch_view(actor: Actor, view_id: UUID) -> SavedView:
+    """One of the actor's own, which he may change and show to others."""
     return one_of(own_views(actor).filter(pk=view_id))
+
+
+def visible_views(actor: Actor) -> QuerySet[SavedView]:
+    """The actor's own searches, and those that others show to him or a group of his."""
+    user = actor.active_user
+    if user is None:
+        return SavedView.objects.none()
+    return SavedView.objects.filter(Q(user=user) | Exists(_views_shown_to(user).filter(view=OuterRef("pk"))))
+
+
+def fetch_visible_view(actor: Actor, view_id: UUID) -> SavedView:
+    return one_of(visible_views(actor).filter(pk=view_id))
+
+
+def _views_shown_to(user: User) -> QuerySet[ViewShare]:
+    groups = Membership.objects.filter(user=user).values("group")
+    return ViewShare.objects.filter(Q(recipient=user) | Q(group__in=groups) & ~Q(left__contains=[user.pk]))
+
+
+def view_shares_received(actor: Actor, view: SavedView) -> QuerySet[ViewShare]:
+    """By which ways another person's search is shown to the actor."""
+    user = actor.active_user
+    if user is None or view.user_id == user.pk:
+        return ViewShare.objects.none()
+    return _views_shown_to(user).filter(view=view)
+
+
+def view_shares_on(actor: Actor, view: SavedView) -> QuerySet[ViewShare]:
+    """To whom a search of the actor's own is shown."""
+    return ViewShare.objects.filter(view__in=own_views(actor), view_id=view.pk)
+
+
+def fetch_view_share(actor: Actor, share_id: UUID) -> ViewShare:
+    """One that the actor has made, of a search of his own."""
+    return one_of(ViewShare.objects.filter(view__in=own_views(actor), pk=share_id).select_related("view", "group"))
 
 
 def own_trash(actor: Actor) -> QuerySet[TrashEntry]:

@@ -22,6 +22,7 @@ from sharing.actions.receiving import (
     show_shared,
 )
 from sharing.actions.shares import change_policy, change_share, find_person, keep_share, share, withdraw_share
+from sharing.actions.view_shares import leave_view, share_view, withdraw_view_share
 
 __all__ = [
     "LinkClosed",
@@ -38,6 +39,7 @@ __all__ = [
     "hide_shared",
     "keep_share",
     "leave_shared",
+    "leave_view",
     "make_link",
     "pause_link",
     "receive_waiting",
@@ -45,8 +47,10 @@ __all__ = [
     "rejoin_shared",
     "revoke_link",
     "share",
+    "share_view",
     "show_shared",
     "upload_by_link",
     "withdraw_share",
+    "withdraw_view_share",
     "write_comment",
 ]

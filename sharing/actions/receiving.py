@@ -17,7 +17,7 @@ from documents.locks import lock_vault
 from documents.models import Document, Folder
 from sharing import access, audit
 from sharing.audit import Verb
-from sharing.models import Share, ShareReception
+from sharing.models import Share, ShareReception, ViewShare
 
 # How long a share waits for somebody to come: an address may pass to another person one day.
 WAITING = timedelta(days=30)
@@ -89,6 +89,10 @@ def receive_waiting(user: User, address: str, *, by: Actor) -> int:
         _tell(Verb.SHARE_ARRIVED, share.item, by, share.item.user_id)
         enqueue("sharing.tasks.tell_of_share", share.pk)
         count += 1
+    seen = ViewShare.objects.filter(
+        recipient=None, group=None, typed_key=address.lower(), created_at__gt=now() - WAITING
+    )
+    seen.exclude(view__user=user).update(recipient=user)
     return count
 
 

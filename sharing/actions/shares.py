@@ -40,6 +40,10 @@ def find_person(typed: str) -> User | None:
     return User.objects.filter(Q(handle__iexact=key) | Q(email__iexact=key), is_active=True).first() if key else None
 
 
+def typed_text(typed: str) -> str:
+    return " ".join(typed.replace("\x00", "").split())[:TYPED_LIMIT]
+
+
 def typed_key(typed: str) -> str:
     return " ".join(typed.replace("\x00", "").split()).removeprefix("@").lower()[:TYPED_LIMIT]
 
@@ -63,7 +67,7 @@ def share(
     item = held_item(item, by)
     typed = ""
     if isinstance(receiver, str):
-        typed = " ".join(receiver.replace("\x00", "").split())[:TYPED_LIMIT]
+        typed = typed_text(receiver)
         if not typed_key(typed):
             raise CannotShare(_("Say with whom: a handle or an e-mail address."))
         person = find_person(typed)

@@ -26,6 +26,7 @@ from documents.actions import filing as filing_verbs
 from documents.actions import folders as folder_verbs
 from documents.actions import reading as reading_verbs
 from documents.actions import rules as rule_verbs
+from documents.actions import saved_views as saved_view_verbs
 from documents.actions import selection
 from documents.actions import suggestions as suggestion_verbs
 from documents.actions import topics as topic_verbs
@@ -37,6 +38,7 @@ from documents.models import (
     FilingRun,
     FilingSuggestion,
     Folder,
+    SavedView,
     Topic,
     TrashEntry,
     Version,
@@ -55,6 +57,7 @@ from sharing.actions import received as received_verbs
 from sharing.actions import receiving as receiving_verbs
 from sharing.actions import requests as request_verbs
 from sharing.actions import shares as sharing_verbs
+from sharing.actions import view_shares as view_share_verbs
 from sharing.actions.requests import Terms
 from sharing.models import (
     AuditEvent,
@@ -67,6 +70,7 @@ from sharing.models import (
     Share,
     ShareLink,
     ShareReception,
+    ViewShare,
 )
 from tests.emptying import Emptier, Rows
 
@@ -76,7 +80,7 @@ TABLES = (
     "folders", "documents", "versions", "topics", "document_topics", "stars", "trash_entries", "shares", "readings",
     "share_receptions", "comments", "sharing_policy", "file_requests", "received_files",
     "handovers", "emergency_contacts", "emergency_folders", "share_links",
-    "filing_rules", "filing_runs", "filing_suggestions",
+    "filing_rules", "filing_runs", "filing_suggestions", "saved_views", "view_shares",
 )  # fmt: skip
 
 
@@ -116,6 +120,9 @@ class World:
     ended: FilingRun
     to_file: Document
     dismissed: FilingSuggestion
+    view: SavedView
+    shown: ViewShare
+    others_view: SavedView
 
 
 @pytest.fixture(scope="module")
@@ -189,9 +196,14 @@ def made_world() -> World:
     chosen = emergency_verbs.name_contact("alice", [folders("Bob", bob_actor)], 7, by=bob_actor)
     emergency_verbs.ask_emergency(contact, by=bob_actor)
     handed = offered, incoming, contact, chosen
+    view = saved_view_verbs.save_view("Taxes", "tax", "", by=alice_actor)
+    shown = view_share_verbs.share_view(view, "bob", by=alice_actor)
+    others_view = saved_view_verbs.save_view("Bob's", "tax", "", by=bob_actor)
+    view_share_verbs.share_view(others_view, family, by=bob_actor)
     return World(
         alice_actor, bob, *things, *shares, asked, closed, waiting, *handed,
         rule=rule, running=running, ended=ended, to_file=to_file, dismissed=dismissed,
+        view=view, shown=shown, others_view=others_view,
     )  # fmt: skip
 
 
@@ -339,11 +351,17 @@ ACTS: dict[str, tuple[Act, list[str]]] = {
         lambda w: suggestion_verbs.suggest_again(w.to_file, [w.dismissed.pk], by=w.by),
         ["suggestion_reopened"],
     ),
+    "save_view": (lambda w: saved_view_verbs.save_view("New", "x", "", by=w.by), ["view_saved"]),
+    "rename_view": (lambda w: saved_view_verbs.rename_view(w.view, "Other", by=w.by), ["view_renamed"]),
+    "delete_view": (lambda w: saved_view_verbs.delete_view(w.view, by=w.by), ["view_deleted"]),
+    "share_view": (lambda w: view_share_verbs.share_view(w.view, "gina", by=w.by), ["view_shared"]),
+    "withdraw_view_share": (lambda w: view_share_verbs.withdraw_view_share(w.shown, by=w.by), ["view_unshared"]),
+    "leave_view": (lambda w: view_share_verbs.leave_view(w.others_view, by=w.by), ["view_left"]),
     "store_stream": (lambda w: put("new.txt", w.car, w.by), ["document_added"]),
 }
 MODULES = (
     folder_verbs, document_verbs, selection, topic_verbs, trash_verbs, version_verbs, sharing_verbs, receiving_verbs,
-    comment_verbs, link_verbs, reading_verbs, request_verbs, received_verbs,
+    comment_verbs, link_verbs, reading_verbs, request_verbs, received_verbs, saved_view_verbs, view_share_verbs,
     handing_verbs, emergency_verbs, rule_verbs, filing_verbs, suggestion_verbs,
 )  # fmt: skip
 

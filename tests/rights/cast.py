@@ -43,7 +43,7 @@ from documents.models import (
 from documents.search.index import index_document
 from documents.uploads import store_stream
 from sharing.access import Level
-from sharing.actions import Terms, make_link, share, withdraw_share, write_comment
+from sharing.actions import Terms, make_link, share, share_view, withdraw_share, write_comment
 from sharing.actions.emergency import name_contact
 from sharing.actions.handing import offer
 from sharing.actions.requests import Terms as RequestTerms
@@ -285,7 +285,9 @@ def build() -> World:
     trash_folder(gone, by=owner)
     upload = uploads.begin_upload(f"{word('upload')}.txt", 10, low, by=owner)
     view = save_view(word("view"), WORD, "", by=owner)
-    world.seen_by |= dict.fromkeys(("topic", "gone", "goneplace", "lost", "upload", "view"), alone)
+    view_share = share_view(view, group, by=owner)
+    world.seen_by |= dict.fromkeys(("topic", "gone", "goneplace", "lost", "upload"), alone)
+    world.seen_by["view"] = alone | {"member"}
     rule = make_rule(word("rule"), Deed(WORD, [topic]), by=owner)
     run = FilingRun.objects.create(user=world.users["owner"], rule=rule, rule_name=rule.name, state="done", changed=1)
     suggestion = FilingSuggestion.objects.create(user=world.users["owner"], document=doc, topic=topic)
@@ -306,6 +308,7 @@ def build() -> World:
     world.values = {
         **world.papers["doc"],
         "view_id": str(view.pk),
+        "view_share_id": str(view_share.pk),
         "topic_id": str(topic.pk),
         "entry_id": str(entry.pk),
         "upload_id": str(upload.pk),
@@ -377,12 +380,14 @@ def _own_things_of_the_stranger(world: World) -> None:
     group = Group.objects.create(name="Own zebra", name_key="own")
     add_member(group, world.users["stranger"], by=Actor.for_user(world.users["admin"]), role="manager")
     made = share(folder, world.users["extra"], Level.VIEW, by=by)
+    own_view = save_view("Own zebra", "zebra", "", by=by)
     world.own = {
         **world.values,
         "folder_id": str(folder.pk),
         "document_id": str(document.pk),
         "version_id": str(older.pk),
-        "view_id": str(save_view("Own zebra", "zebra", "", by=by).pk),
+        "view_id": str(own_view.pk),
+        "view_share_id": str(share_view(own_view, "somebody", by=by).pk),
         "topic_id": str(make_topic("Own zebra", "green", by=by).pk),
         "entry_id": str(trash_document(_put("own gone zebra.txt", None, by), by=by).pk),
         "upload_id": str(uploads.begin_upload("own upload.txt", 10, folder, by=by).pk),
