@@ -82,3 +82,33 @@ def test_alice_shares_bob_reads_and_alice_sees_the_receipt(visit: Visit, site: S
     hers.get_by_role("button", name="Withdraw").click()
     expect(hers.get_by_text("Nobody else can see it.")).to_be_visible()
     assert his.goto(address).status == 404  # type: ignore[union-attr]
+
+
+def test_a_saved_search_is_shared_found_with_and_left(visit: Visit, site: Site) -> None:
+    size = SIZES["desk"]
+    alice, bob = visit("ada-searches", **size), visit("ben-searches", **size)
+    put(site, "ben-searches", "bill of the plumber.txt")
+    page = alice.page
+    page.goto("/find/?q=plumber")
+    page.get_by_role("link", name="Save this search").click()
+    dialog = page.locator("#dialog")
+    dialog.get_by_label("Name", exact=True).fill("Plumbing")
+    dialog.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#rail").get_by_role("link", name="Plumbing")).to_be_visible()
+    page.goto("/find/")
+    page.get_by_role("link", name="Share Plumbing").click()
+    dialog.get_by_label("With whom? Handle or e-mail address").fill("ben-searches")
+    dialog.get_by_role("button", name="Share", exact=True).click()
+    expect(dialog).to_contain_text("Shared with ben-searches.")
+    expect(dialog.locator("li", has_text="ben-searches").get_by_role("button", name="Withdraw")).to_be_visible()
+    alice.look()
+
+    page = bob.page
+    page.goto("/files/")
+    page.locator("#rail").get_by_role("link", name="Plumbing").click()
+    expect(page.locator("main")).to_contain_text("bill of the plumber.txt")
+    page.goto("/find/")
+    bob.look()
+    page.get_by_role("button", name="Take Plumbing off the list").click()
+    expect(page.locator("main")).to_contain_text("“Plumbing” is no longer on your list.")
+    expect(page.locator("#rail").get_by_role("link", name="Plumbing")).to_have_count(0)

@@ -20,10 +20,11 @@ from django.utils.timezone import now
 from accounts.actors import Actor
 from accounts.models import User
 from documents.actions.rules import Deed, make_rule
+from documents.actions.saved_views import save_view
 from documents.actions.topics import make_topic
 from documents.tests.making import folders, put
 from sharing.access import Level
-from sharing.actions import Terms, make_link, share, write_comment
+from sharing.actions import Terms, make_link, share, share_view, write_comment
 from sharing.actions.emergency import name_contact
 from sharing.actions.handing import offer
 from sharing.actions.requests import Terms as Asked
@@ -50,9 +51,12 @@ contact = name_contact(%(other)r, [car], 7, by=by)
 offer(put("mine.txt", None, other), %(owner)r, by=other, message="This is more yours than mine.")
 share(folders("Letters", other), by.user, Level.EDIT, by=other, message="The letters")
 rule = make_rule("Insurance", Deed("insurance", [make_topic("Insurance", "green", by=by)], car), by=by)
+view = save_view("What is due before the end of this year", "due type:pdf in:Car", "", by=by)
+share_view(view, "somebody.with.a.long.address@an-office-in-another-town.example", by=by)
+share_view(save_view("Letters to answer", "answer", "", by=other), %(owner)r, by=other)
 print(json.dumps({
     **found, "send": f"/send/{token}/", "locked": f"/send/{key}/", "paper": str(paper.pk), "car": str(car.pk),
-    "request": str(asked.pk), "contact": str(contact.pk), "rule": str(rule.pk),
+    "request": str(asked.pk), "contact": str(contact.pk), "rule": str(rule.pk), "view": str(view.pk),
 }))
 """
 
@@ -64,6 +68,7 @@ def test_the_pages_of_the_one_who_shares(visit: Visit, site: Site, browser: Brow
     for address in (
         "/shared/", "/shared/by-me/", "/shared/links/", f"{paper}/", f"{paper}/share/", f"{paper}/hand-over/",
         f"{car}/request/", f"/requests/{world['request']}/change/", f"/emergency/{world['contact']}/change/",
+        "/find/", f"/find/views/{world['view']}/share/",
         "/groups/", "/activity/", f"/filing/rules/{world['rule']}/", f"/filing/rules/{world['rule']}/change/",
     ):  # fmt: skip
         answer = owner.page.goto(address)
