@@ -319,7 +319,7 @@ def _page(asked: Asked, sort: str, after: str, size: int, first: Found | None = 
 # wanted. The rule stands in {documents}; the words of a phrase are looked up where it might be, newest first.
 NEWEST = """
     SELECT d.id, (extract(epoch FROM d.created_at) * 1000000)::bigint FROM (
-        SELECT document_id, added_at FROM search_entries
+        SELECT document_id, added_at, ctid AS place FROM search_entries
         WHERE user_id = %s AND vector @@ %s::tsquery
         ORDER BY added_at DESC, document_id DESC OFFSET 0
     ) AS e JOIN ({documents}) AS d(id, created_at) ON d.id = e.document_id {as_asked}
@@ -332,7 +332,7 @@ MICROSECONDS = Func(
 # The same as `_as_asked`, of one entry after the other until there are enough.
 AS_ASKED = """WHERE (
     SELECT CASE WHEN p.is_long THEN {in_pieces} ELSE p.vector @@ %s::tsquery END
-    FROM search_entries p WHERE p.document_id = e.document_id
+    FROM search_entries p WHERE p.ctid = e.place
 )"""
 IN_ENTRY = "p.vector @@ %s::tsquery"
 IN_PIECES = """EXISTS (
