@@ -316,13 +316,16 @@ def _page(asked: Asked, sort: str, after: str, size: int, first: Found | None = 
 
 
 # The entries that hold the words come in order before any document is looked up, so that as many are as are
-# wanted. The rule stands in {documents}; the words of a phrase are looked up where it might be, newest first.
+# wanted: one by one, or a planner who expects few would go through all documents, other people's too. The rule stands
+# in {documents}; the words of a phrase are looked up where it might be, newest first.
 NEWEST = """
     SELECT d.id, (extract(epoch FROM d.created_at) * 1000000)::bigint FROM (
         SELECT document_id, added_at, ctid AS place FROM search_entries
         WHERE user_id = %s AND vector @@ %s::tsquery
         ORDER BY added_at DESC, document_id DESC OFFSET 0
-    ) AS e JOIN ({documents}) AS d(id, created_at) ON d.id = e.document_id {as_asked}
+    ) AS e CROSS JOIN LATERAL (
+        SELECT v.id, v.created_at FROM ({documents}) AS v(id, created_at) WHERE v.id = e.document_id OFFSET 0
+    ) AS d {as_asked}
     ORDER BY e.added_at DESC, e.document_id DESC LIMIT %s
 """
 # A moment costs ten times as much to read as a number.

@@ -15,7 +15,7 @@ from documents.models import Document
 from documents.search import facets_of, find_documents, index_documents, parse
 from documents.search.finding import ask
 from documents.tests.library import found, write
-from documents.tests.making import put
+from documents.tests.making import folders, put
 from sharing.models import Share, ShareLevel
 
 pytestmark = pytest.mark.django_db
@@ -93,6 +93,29 @@ def test_a117_for_a_phrase_nobody_elses_pages_are_looked_through(
                 plans.append("\n".join(line for (line,) in cursor.fetchall()))
     assert plans
     assert all("uq_search_pieces_place" in plan and "Seq Scan on search_pieces" not in plan for plan in plans)
+
+
+@pytest.mark.parametrize("line", ["anchor", '"golden anchor"'])
+def test_a117_for_a_word_nobody_elses_documents_are_looked_through(
+    alice: User, alice_actor: Actor, bob: User, bob_actor: Actor, line: str
+) -> None:
+    """Nor all that a folder holds which is shared: each document is looked up for its entry."""
+    car = folders("Car", bob_actor)
+    theirs = write("theirs.pdf", "the golden anchor", by=bob_actor)
+    Document.objects.filter(pk=theirs.pk).update(folder=car)
+    Share.objects.create(folder=car, recipient=alice, shared_by=bob, level=ShareLevel.VIEW)
+    mine = write("mine.pdf", "the golden anchor", by=alice_actor)
+    with connection.cursor() as cursor:
+        with CaptureQueriesContext(connection) as asked:
+            assert set(found(line, alice_actor).ids) == {mine.pk, theirs.pk}
+        cursor.execute("SET LOCAL enable_nestloop = off")
+        plans = []
+        for query in asked:
+            if "added_at DESC" in query["sql"]:
+                cursor.execute("EXPLAIN " + query["sql"])
+                plans.append("\n".join(text for (text,) in cursor.fetchall()))
+    assert len(plans) == 2  # his own vault, and the other
+    assert all("Nested Loop" in plan and "Join" not in plan for plan in plans), plans
 
 
 def test_a117_what_may_not_be_seen_is_in_no_hit_count_facet_or_effort(
