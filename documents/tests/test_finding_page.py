@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from time import monotonic
 from urllib.parse import urlencode
 
@@ -9,12 +10,13 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils.html import escape
+from django.utils.timezone import now
 
 from accounts.actors import Actor
 from accounts.models import User
 from documents.actions.topics import make_topic, tag_documents
 from documents.management.papers import pdf
-from documents.models import ReadingState
+from documents.models import Document, ReadingState
 from documents.tests.library import found, names, write
 from documents.tests.making import folders
 from sharing import access
@@ -80,6 +82,8 @@ def test_more_topics_than_a_few_are_shown_and_found_in_the_same_way(
     for name in ("Walrus tax", "A walrus", "Houses"):
         tag_documents([document], make_topic(name, "green", by=alice_actor), by=alice_actor)
     make_topic("Walrus of Bob", "red", by=bob_actor)
+    # So long ago that no page says another number of seconds than the page before.
+    Document.objects.update(created_at=now() - timedelta(days=3), updated_at=now() - timedelta(days=3))
     client = client_for(alice)
 
     def answers() -> list[list[str]]:
