@@ -43,31 +43,32 @@ def save_view(name: str, line: str, sort: str, *, by: Actor, key: UUID | None = 
         sort=sort if sort in SORTS else "",
     )
     _save(view, is_new=True)
-    _tell(Verb.VIEW_SAVED, view, by)
+    tell_of_view(Verb.VIEW_SAVED, view, by)
     return view
 
 
 @transaction.atomic
 def rename_view(view: SavedView, name: str, *, by: Actor) -> SavedView:
     """Another name. Raises InvalidName, NameTaken, NotVisible."""
-    view, name = _held(view, by), clean_name(name)
+    view, name = held_view(view, by), clean_name(name)
     if name == view.name:
         return view
     before, view.name, view.name_key = view.name, name, name_key(name)
     _save(view, is_new=False)
-    _tell(Verb.VIEW_RENAMED, view, by, {"from": before})
+    tell_of_view(Verb.VIEW_RENAMED, view, by, {"from": before})
     return view
 
 
 @transaction.atomic
 def delete_view(view: SavedView, *, by: Actor) -> None:
     """The search is kept no longer; what it finds stays. Raises NotVisible."""
-    view = _held(view, by)
-    _tell(Verb.VIEW_DELETED, view, by)
+    view = held_view(view, by)
+    tell_of_view(Verb.VIEW_DELETED, view, by)
     view.delete()
 
 
-def _held(view: SavedView, by: Actor) -> SavedView:
+def held_view(view: SavedView, by: Actor) -> SavedView:
+    """The search, if it is the actor's own; nobody else changes it before this transaction ends. Raises NotVisible."""
     access.fetch_view(by, view.pk)
     list(SavedView.objects.select_for_update().filter(pk=view.pk))
     return access.fetch_view(by, view.pk)
@@ -83,7 +84,7 @@ def _save(view: SavedView, *, is_new: bool) -> None:
         raise NameTaken(_("There is a saved view “%(name)s” already.") % {"name": view.name})
 
 
-def _tell(verb: Verb, view: SavedView, by: Actor, details: dict[str, object] | None = None) -> None:
+def tell_of_view(verb: Verb, view: SavedView, by: Actor, details: dict[str, object] | None = None) -> None:
     audit.record(
         verb,
         by=by,

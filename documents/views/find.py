@@ -70,6 +70,8 @@ def find(request: PersonRequest) -> HttpResponse:
         if not request.GET.get("after"):
             context |= _named(request, query)
         context["is_empty"] = not (context["hits"] or context.get("named"))
+    else:
+        context |= _saved(request)
     return show(request, "documents/find.html", context | _form(request, query))
 
 
@@ -155,11 +157,15 @@ def _form(request: PersonRequest, query: Query) -> dict[str, object]:
             ("is:shared", _("Shared")),
             ("state:failed", _("Could not be read")),
         ],
+    }
+
+
+def _saved(request: PersonRequest) -> dict[str, object]:
+    """Saved searches, the person's own and those that others show to him."""
+    others = access.visible_views(request.actor).exclude(user=request.actor.user)
+    return {
         "views": access.own_views(request.actor).order_by("name_key"),
-        "others_views": access.visible_views(request.actor)
-        .exclude(user=request.actor.user)
-        .select_related("user")
-        .order_by("name_key", "pk"),
+        "others_views": others.select_related("user").order_by("name_key", "pk"),
     }
 
 

@@ -1,29 +1,34 @@
 """Lookups that say a list in the same words however long it is, for questions that are put into words once."""
 
+from typing import ClassVar
+
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import ForeignKey, Lookup, UUIDField
 
 
+class OfIds(Lookup):
+    """The right side is one parameter: all the ids."""
+
+    prepare_rhs = False
+    words: ClassVar[str]
+
+    def as_sql(self, compiler, connection):  # type: ignore[no-untyped-def]
+        left, left_parameters = self.process_lhs(compiler, connection)
+        return self.words.format(left), [*left_parameters, self.rhs]
+
+
 @ForeignKey.register_lookup
 @UUIDField.register_lookup
-class AnyOf(Lookup):
+class AnyOf(OfIds):
     """`pk__any_of=ids`: as `in`, but in the same words however many there are."""
 
     lookup_name = "any_of"
-    prepare_rhs = False
-
-    def as_sql(self, compiler, connection):  # type: ignore[no-untyped-def]
-        left, left_parameters = self.process_lhs(compiler, connection)
-        return f"{left} = ANY(%s::uuid[])", [*left_parameters, self.rhs]
+    words = "{} = ANY(%s::uuid[])"
 
 
 @ArrayField.register_lookup
-class SharesWith(Lookup):
+class SharesWith(OfIds):
     """`path__shares_with=ids`: as `overlap`, but in the same words however many there are."""
 
     lookup_name = "shares_with"
-    prepare_rhs = False
-
-    def as_sql(self, compiler, connection):  # type: ignore[no-untyped-def]
-        left, left_parameters = self.process_lhs(compiler, connection)
-        return f"{left} && %s::uuid[]", [*left_parameters, self.rhs]
+    words = "{} && %s::uuid[]"

@@ -6,8 +6,9 @@ from django.utils.translation import gettext as _
 from accounts.actors import Actor
 from accounts.models import Group
 from documents.actions.errors import Refused
+from documents.actions.saved_views import held_view, tell_of_view
 from documents.models import SavedView
-from sharing import access, audit
+from sharing import access
 from sharing.actions.shares import CannotShare, find_person, typed_key, typed_text
 from sharing.audit import Verb
 from sharing.models import ViewShare
@@ -21,7 +22,7 @@ def share_view(view: SavedView, receiver: Group | str, *, by: Actor) -> ViewShar
 
     Raises NotVisible, CannotShare, Refused.
     """
-    view = _held(view, by)
+    view = held_view(view, by)
     group = receiver if isinstance(receiver, Group) else None
     typed = typed_text(receiver) if isinstance(receiver, str) else ""
     if group is None and not typed_key(typed):
@@ -36,16 +37,16 @@ def share_view(view: SavedView, receiver: Group | str, *, by: Actor) -> ViewShar
     if there.count() >= SHARES_LIMIT:
         raise Refused(_("A search can be shared with %(limit)d people and groups.") % {"limit": SHARES_LIMIT})
     made = ViewShare.objects.create(view=view, recipient=person, group=group, typed=typed, typed_key=typed_key(typed))
-    _tell(Verb.VIEW_SHARED, view, by, made.receiver)
+    tell_of_view(Verb.VIEW_SHARED, view, by, {"to": made.receiver})
     return made
 
 
 @transaction.atomic
 def withdraw_view_share(share: ViewShare, *, by: Actor) -> None:
     """From the next request on it is not shown there any more. Raises NotVisible."""
-    view = _held(access.fetch_view_share(by, share.pk).view, by)
+    view = held_view(access.fetch_view_share(by, share.pk).view, by)
     share = access.fetch_view_share(by, share.pk)
-    _tell(Verb.VIEW_UNSHARED, view, by, share.receiver)
+    tell_of_view(Verb.VIEW_UNSHARED, view, by, {"to": share.receiver})
     share.delete()
 
 
@@ -62,23 +63,4 @@ def leave_view(view: SavedView, *, by: Actor) -> None:
         else:
             share.left = [*share.left, by.user.pk]
             share.save(update_fields=["left"])
-    _tell(Verb.VIEW_LEFT, view, by, None)
-
-
-def _held(view: SavedView, by: Actor) -> SavedView:
-    """The search, if it is the actor's own; nobody else shares or deletes it before this transaction ends."""
-    access.fetch_view(by, view.pk)
-    list(SavedView.objects.select_for_update().filter(pk=view.pk))
-    return access.fetch_view(by, view.pk)
-
-
-def _tell(verb: Verb, view: SavedView, by: Actor, receiver: str | None) -> None:
-    audit.record(
-        verb,
-        by=by,
-        target_kind="view",
-        target_id=view.pk,
-        target_name=view.name,
-        owner=view.user_id,
-        details={"to": receiver} if receiver else None,
-    )
+    tell_of_view(Verb.VIEW_LEFT, view, by)
