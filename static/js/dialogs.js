@@ -135,6 +135,16 @@ document.addEventListener("close", (event) => {
   }
 }, true);
 
+// Folders that fit what was typed may come after somebody has gone on to choose: what is chosen stays chosen.
+let picked = "";
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target.id === "picker") picked = event.detail.target.querySelector("input:checked")?.id ?? "";
+});
+document.addEventListener("htmx:afterSwap", (event) => {
+  const still = event.detail.target.id === "picker" && picked && document.getElementById(picked);
+  if (still) still.checked = true;
+});
+
 // The bar's buttons: some ask in the dialog, throwing away acts at once, a download is the browser's own.
 document.addEventListener("submit", async (event) => {
   const form = event.target;

@@ -42,28 +42,46 @@ export function toast(message, { kind = "info", undoUrl = "", seconds = 8 } = {}
   place.append(item);
 }
 
-/** Show a page of the vault without losing the upload tray: a whole page, as htmx's boost asks for it. */
-export const loadPage = (address, swap) => htmx.ajax("GET", address, { target: "body", swap, headers: { "HX-Boosted": "true" } });
+let turn = Promise.resolve();
+
+/** One page at a time: of one that waits behind another, htmx would say at once that it is there. */
+function inTurn(load) {
+  const mine = turn.then(load);
+  turn = mine.catch(() => {});
+  return mine;
+}
+
+/** A whole page, as htmx's boost asks for it. */
+const load = (address, swap) => htmx.ajax("GET", address, { target: "body", swap, headers: { "HX-Boosted": "true" } });
+
+/** Show a page of the vault without losing the upload tray. */
+export const loadPage = (address, swap) => inTurn(() => load(address, swap));
 
 let isRefreshing = false;
 let isPutOff = false;
 let typed = null;
 
+const here = () => location.pathname + location.search;
+const isRefresh = ({ target, requestConfig }) => isRefreshing && target === document.body && requestConfig.elt === document.body;
+
 /** The page's own address once more; what is told afterwards is told to a page that stays.
  *  Answers whether it was shown: not where the vault is away, nor under a dialog that opened meanwhile. */
 export async function refreshPage(message = "") {
-  isRefreshing = true;
-  isPutOff = false;
-  try {
-    await loadPage(location.pathname + location.search, "innerHTML show:none");
-  } catch {
-    isPutOff = true; // the vault is away, which has been told; the page stays as it was
-  } finally {
-    isRefreshing = false;
-  }
+  const isShown = await inTurn(async () => {
+    isRefreshing = true;
+    isPutOff = false;
+    try {
+      await load(here(), "innerHTML show:none");
+    } catch {
+      isPutOff = true; // the vault is away, which has been told; the page stays as it was
+    } finally {
+      isRefreshing = false;
+    }
+    return !isPutOff;
+  });
   htmx.trigger(document.body, "quota-changed");
   if (message) { announce(message); toast(message); }
-  return !isPutOff;
+  return isShown;
 }
 
 export function tellServerTimeZone() {
@@ -95,16 +113,21 @@ document.addEventListener("toast", (event) => {
 });
 document.addEventListener("refresh", () => refreshPage());
 
-// Somebody may have begun to type while the same page was on its way: nothing of it is lost.
+// Somebody may have begun to type while the same page was on its way, or gone on to another: nothing of it is lost.
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (isRefreshing && event.detail.target === document.body && document.querySelector("dialog[open]")) {
+  typed = null;
+  if (!isRefresh(event.detail)) return;
+  if (event.detail.requestConfig.path !== here()) {
+    event.detail.shouldSwap = false;
+    return;
+  }
+  if (document.querySelector("dialog[open]")) {
     event.detail.shouldSwap = false;
     isPutOff = true;
     return;
   }
   const field = document.activeElement;
-  typed = null;
-  if (event.detail.target !== document.body || !isRefreshing || !field?.matches("input[id]:not([type=checkbox]):not([type=radio]), textarea[id]")) return;
+  if (!field?.matches("input[id]:not([type=checkbox]):not([type=radio]), textarea[id]")) return;
   typed = { id: field.id, value: field.value, start: field.selectionStart, end: field.selectionEnd };
 });
 document.addEventListener("htmx:afterSettle", (event) => {

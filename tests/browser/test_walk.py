@@ -6,10 +6,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.browser.conftest import Site, Visitor, Watch
-from tests.browser.hands import DESKTOP, PHONE, WIDTHS, Visit, add, choose, sha256, thing, toast_says
+from tests.browser.hands import DESKTOP, PHONE, WIDTHS, Visit, add, choose, send, sha256, thing, toast_says
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(240)]
 
@@ -174,6 +174,44 @@ def test_by_keyboard_alone(visit: Visit, papers: list[Path]) -> None:
     page.locator(".skip").focus()
     keys.press("Enter")
     expect(page).to_have_url(re.compile("#main$"))
+
+
+def test_what_somebody_has_begun_stays_when_answers_come_late(visit: Visit, papers: list[Path]) -> None:
+    visitor = visit(**DESKTOP)
+    page, keys = visitor.page, visitor.page.keyboard
+    send(page, papers[0])
+    expect(page.locator("[data-list] [data-item]")).to_have_count(1)
+    late: list[Route] = []
+
+    # The page is asked for twice, as when files have arrived and a reading ends, and a dialog opened meanwhile.
+    page.route("**/files/", lambda route: late.append(route) if route.request.method == "GET" else route.continue_())
+    page.evaluate("() => { for (let n = 0; n < 2; n += 1) document.dispatchEvent(new Event('refresh')); }")
+    keys.press("n")
+    expect(page.locator("#dialog")).to_be_visible()
+    keys.type("Letters")
+    while late:
+        with page.expect_response("**/files/"):
+            late.pop().continue_()
+        page.wait_for_timeout(200)
+    expect(page.locator("#dialog").get_by_label("Name", exact=True)).to_have_value("Letters")
+    page.unroute("**/files/")
+    keys.press("Enter")
+    toast_says(page, "Made the folder")
+
+    # Folders that fit come when one is chosen already.
+    page.route("**/folders/pick/**", lambda route: late.append(route))
+    choose(page, papers[0].name)
+    keys.press("m")
+    expect(page.locator("#pick")).to_be_focused()
+    keys.type("lett")
+    page.wait_for_timeout(300)
+    keys.press("Tab")
+    keys.press("ArrowDown")
+    with page.expect_response("**/folders/pick/**"):
+        late.pop().continue_()
+    page.wait_for_timeout(200)
+    keys.press("Enter")
+    toast_says(page, "Moved 1 thing to Letters.")
 
 
 def test_without_scripts_everything_is_a_plain_form(visit: Visit, papers: list[Path], tmp_path: Path) -> None:
