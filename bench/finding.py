@@ -1,8 +1,10 @@
 """Run beside a stack by `manage.py shell`: the search itself timed against one bare statement, and judged."""
 
 import json
+import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,9 +13,13 @@ from django.db import connection, transaction
 from accounts.actions import make_user
 from accounts.actors import Actor
 from accounts.models import User
-from bench.quality import by_way, letters, measured, questions
+from bench.quality import SEED, by_way, letters, measured, questions
 from bench.report import in_turns
+from documents.actions import learning
+from documents.actions.topics import make_topic, tag_documents
+from documents.models import Document, FilingSuggestion
 from documents.search import find_documents, index_documents, parse
+from docuvault.lib.classifier import Classifier
 
 # The same work without the rule: stems by the same configurations, the newest 400 hits of one vault, ranked.
 BARE = """
@@ -87,8 +93,34 @@ def fill(user: User, prefix: str = "") -> dict[uuid.UUID, str]:
     return dict(zip(ids, names, strict=True))
 
 
+@dataclass(frozen=True)
+class Filed:
+    """Topics suggested for what nobody had filed: how many should have been, how many were, how many are wrong."""
+
+    expected: int
+    right: int
+    wrong: int
+
+
+def file_half(user: User, names: Mapping[uuid.UUID, str]) -> Filed:
+    """Put half of the letters, by chance, under topics for kind and sender, and see what that suggests for the rest."""
+    by, of = Actor.for_user(user), {row.name: row for row in letters()}
+    keys = sorted(names, key=lambda key: names[key])
+    random.Random(SEED).shuffle(keys)
+    filed, rest = keys[: len(keys) // 2], keys[len(keys) // 2 :]
+    labels = {key: {of[names[key]].kind, of[names[key]].sender} for key in keys}
+    for label in sorted({label for held in labels.values() for label in held}):
+        rows = Document.objects.filter(pk__in=[key for key in filed if label in labels[key]])
+        tag_documents(list(rows), make_topic(label, "blue", by=by), by=by)
+    with Classifier() as classifier:
+        learning.learn(user, classifier)
+    offered = FilingSuggestion.objects.filter(user=user, topic__isnull=False).values_list("document", "topic__name")
+    right = sum(label in labels[key] for key, label in offered)
+    return Filed(sum(len(labels[key]) for key in rest), right, len(offered) - right)
+
+
 def judge() -> None:
-    """Print how good finding is, all in all and by the way of asking."""
+    """Print how good finding is, all in all and by the way of asking; and how good what is suggested of topics is."""
     user = make_user("judge", "judge@bench.test", by=Actor.system(), password=uuid.uuid4().hex, is_confirmed=True)
     names, by, asked = fill(user), Actor.for_user(user), questions(letters())
 
@@ -99,4 +131,6 @@ def judge() -> None:
         quality = measured(of, find)
         return {"recall": quality.recall, "reciprocal": quality.reciprocal}
 
-    print(json.dumps({"count": len(asked), "all": said(asked), "ways": {way: said(of) for way, of in by_way(asked)}}))
+    ways = {way: said(of) for way, of in by_way(asked)}
+    answer = {"count": len(asked), "all": said(asked), "ways": ways, "filing": vars(file_half(user, names))}
+    print(json.dumps(answer))

@@ -45,6 +45,7 @@ QUERIES: dict[str, tuple[str, dict[str, float]]] = {
 }
 # What the statements before and after the one that finds may take together: whose vaults, stems, ranks.
 STATEMENTS_MS = 20
+FILED_RECALL, FILED_PRECISION = 0.75, 0.95
 RECALL, RECIPROCAL = 0.95, 0.9
 
 PEOPLE = """
@@ -204,6 +205,12 @@ def _quality(vault: RunningVault) -> Iterator[Row]:
         )  # fmt: skip
     for way, found in made["ways"].items():
         yield Row(f"finding, {way}: recall@10 / reciprocal rank", f"{found['recall']:.3f} / {found['reciprocal']:.3f}")
+    filed = made["filing"]
+    recall, precision = filed["right"] / filed["expected"], filed["right"] / (filed["right"] + filed["wrong"] or 1)
+    yield Row(
+        "filing help, topics suggested: recall / precision", f"{recall:.2f} / {precision:.2f}",
+        goal=f">= {FILED_RECALL} / {FILED_PRECISION}", is_met=recall >= FILED_RECALL and precision >= FILED_PRECISION,
+    )  # fmt: skip
 
 
 def _p95(taken: list[float]) -> float:

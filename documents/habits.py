@@ -1,14 +1,12 @@
 """What a person files where, learned from the words of what he filed before, and what that suggests for others.
 
-For each topic and folder with a few documents in it: the words that stand there and seldom elsewhere, each with
-the logarithm of its odds times its share. A document's score is the sum over the words it has; the threshold lies
-between what the documents that are filed there reach and what all others do, and what the two cannot be told
-apart by is not learned. All of it is done in PostgreSQL, where the words are rows and stemmed already: nothing is
-parsed twice, nothing is held in a process, and what was learned are rows as well.
+For each topic and folder with a few documents in it, scikit-learn finds the words that tell it from the rest
+(`docuvault.lib.text_classifier`). The words are rows and stemmed already, so nothing is parsed twice; what was learned
+are rows as well, a word and its weight each, and a new document is looked at by one statement.
 
-Rejected: scikit-learn (160 MB with scipy, loaded for arithmetic that one statement does) and the nearest documents
-(asked anew for each, and one odd paper decides). Only what the person filed himself is asked, only of what he may
-see now, and only so many of the newest.
+Rejected: the library within the worker (120 MB for as long as it runs) and the nearest documents (asked anew for each,
+and one odd paper decides). Only what the person filed himself is asked, only of what he may see now, and only so many
+of the newest.
 """
 
 from collections.abc import Sequence
@@ -21,16 +19,14 @@ from django.db import connection
 from accounts.actors import Actor
 from documents.locks import lock_habits, lock_vault
 from documents.models import DocumentTopic, FilingHabit, Folder
+from docuvault.lib.classifier import Classifier, Task
 from sharing import access
 from sharing.access import Level
 
 # So many of the newest filings are learned from, and so many words of each document, its first ones, count.
 EXAMPLES, WORDS_OF_ONE = 3_000, 400
-# The fewest documents that make a habit, the most words that stand for one, and the least odds of a word.
-FEWEST, WORDS_OF_HABIT, LEAST_ODDS = 3, 80, 0.7
-# A document has to reach this share of what is typical, and more than the others do, apart from a few that may only
-# not have been filed yet; a habit whose others come as near to what is typical as that cannot be told apart.
-NEAR_ENOUGH, UNFILED, APART = 0.5, 0.2, 0.85
+# The fewest documents that make a habit, the most words that tell one, and the most habits: those with most documents.
+FEWEST, WORDS_OF_HABIT, MOST_HABITS = 3, 120, 200
 MOST_TOPICS = 3
 
 # Words of some documents: of each the first ones. Long documents know no places; there a fixed choice by hash, so
@@ -43,54 +39,19 @@ WORDS = """
         ORDER BY u.positions[1] NULLS LAST, hashtext(u.lexeme), u.lexeme LIMIT %(words_of_one)s
     ) AS w
 """
-LEARN = f"""
-WITH examples AS MATERIALIZED (
-    SELECT DISTINCT * FROM unnest(%(labels)s::uuid[], %(filed)s::uuid[]) AS x(label, document_id)
-), words AS MATERIALIZED ({WORDS}),
-known AS MATERIALIZED (SELECT DISTINCT document_id FROM words),
-sizes AS MATERIALIZED (
-    SELECT label, count(*)::float AS n FROM examples JOIN known USING (document_id)
-    GROUP BY label HAVING count(*) >= %(fewest)s
-), everywhere AS (
-    SELECT lexeme, count(*)::float AS df FROM words GROUP BY lexeme HAVING count(*) >= 2
-), inside AS (
-    SELECT x.label, w.lexeme, count(*)::float AS df
-    FROM examples x JOIN sizes USING (label) JOIN words w USING (document_id)
-    GROUP BY x.label, w.lexeme HAVING count(*) >= 2
-), weighed AS (
-    SELECT i.label, i.lexeme, i.df / s.n * (
-        ln((i.df + 0.5) / (s.n + 1)) - ln((e.df - i.df + 0.5) / ((SELECT count(*) FROM known) - s.n + 1))) AS weight,
-        ln((i.df + 0.5) / (s.n + 1)) - ln((e.df - i.df + 0.5) / ((SELECT count(*) FROM known) - s.n + 1)) AS odds
-    FROM inside i JOIN sizes s USING (label) JOIN everywhere e USING (lexeme)
-), telling AS MATERIALIZED (
-    SELECT label, lexeme, weight FROM (
-        SELECT *, row_number() OVER (PARTITION BY label ORDER BY weight DESC, lexeme) AS place
-        FROM weighed WHERE odds >= %(least_odds)s
-    ) AS ranked WHERE place <= %(words_of_habit)s
-), scores AS (
-    SELECT t.label, w.document_id, sum(t.weight) AS score, (x.document_id IS NOT NULL) AS is_in
-    FROM words w JOIN telling t USING (lexeme)
-    LEFT JOIN examples x ON x.label = t.label AND x.document_id = w.document_id
-    GROUP BY t.label, w.document_id, x.document_id
-), told AS (
-    SELECT s.label, z.n, percentile_cont(0.5) WITHIN GROUP (ORDER BY s.score) FILTER (WHERE s.is_in) AS typical,
-           coalesce((array_agg(s.score ORDER BY s.score DESC) FILTER (WHERE NOT s.is_in))
-                    [1 + floor(z.n * %(unfiled)s)::int], 0) AS others
-    FROM scores s JOIN sizes z USING (label) GROUP BY s.label, z.n
-)
-SELECT o.label, o.n::int, greatest(o.typical * %(near_enough)s, o.others * 1.05) AS threshold, o.typical,
-       array_agg(t.lexeme ORDER BY t.weight DESC, t.lexeme), array_agg(t.weight ORDER BY t.weight DESC, t.lexeme)
-FROM told o JOIN telling t USING (label)
-WHERE o.typical > 0 AND o.others < o.typical * %(apart)s
-GROUP BY o.label, o.n, o.typical, o.others
+# In an order that ids have no part in: the same papers filed alike teach the same.
+EXAMPLES_WORDS = f"""
+SELECT w.document_id, array_agg(w.lexeme ORDER BY w.lexeme) FROM ({WORDS}) AS w GROUP BY w.document_id ORDER BY 2, 1
 """  # noqa: S608 (words of our own)
+# As the classifier scores: weights over the square root of how many words a document has.
 SCORE = f"""
-WITH words AS ({WORDS})
-SELECT w.document_id, h.id, sum(f.weight) / h.typical AS score,
-       (array_agg(w.lexeme ORDER BY f.weight DESC, w.lexeme))[1:3] AS telling
-FROM words w JOIN filing_words f ON f.word = w.lexeme JOIN filing_habits h ON h.id = f.habit_id
+WITH words AS ({WORDS}), sizes AS (SELECT document_id, sqrt(count(*)) AS length FROM words GROUP BY document_id)
+SELECT w.document_id, h.id, sum(f.weight) / s.length / h.typical AS score,
+       (array_agg(w.lexeme ORDER BY f.weight DESC, w.lexeme) FILTER (WHERE f.weight > 0))[1:3] AS telling
+FROM words w JOIN sizes s USING (document_id)
+JOIN filing_words f ON f.word = w.lexeme JOIN filing_habits h ON h.id = f.habit_id
 WHERE h.user_id = %(user)s
-GROUP BY w.document_id, h.id HAVING sum(f.weight) >= h.threshold
+GROUP BY w.document_id, s.length, h.id HAVING sum(f.weight) / s.length >= h.threshold
 """  # noqa: S608 (words of our own)
 # The shortest word of the person's own that has the stem: "invoice" for "invoic".
 WHOLE = """
@@ -98,6 +59,18 @@ WHOLE = """
                     ORDER BY length(w.word), w.word LIMIT 1)
     FROM unnest(%(stems)s::text[], %(patterns)s::text[]) AS s(stem, pattern)
 """
+
+
+@dataclass(frozen=True)
+class Habit:
+    """What a person files under a topic or into a folder, as rows of `filing_habits` and `filing_words` tell it."""
+
+    label: UUID
+    is_topic: bool
+    examples: int
+    threshold: float
+    typical: float
+    weights: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -111,30 +84,47 @@ class Guess:
     words: tuple[str, ...]
 
 
-def learn(actor: Actor) -> int:
-    """Learn anew what the actor files where; answers how many habits he has. In the caller's transaction."""
-    assert actor.user is not None
-    lock_habits(actor.user.pk)
+def learn(actor: Actor, classifier: Classifier) -> list[Habit]:
+    """Learn anew what the actor files where. Nothing is kept yet: `keep` does. Raises ClassifierFailed."""
     topics, folders = _examples(actor)
-    pairs = [*topics, *folders]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            LEARN,
-            {
-                "labels": [label for label, _document in pairs],
-                "filed": [document for _label, document in pairs],
-                "documents": list({document for _label, document in pairs}),
-                "words_of_one": WORDS_OF_ONE,
-                "fewest": FEWEST,
-                "least_odds": LEAST_ODDS,
-                "words_of_habit": WORDS_OF_HABIT,
-                "unfiled": UNFILED,
-                "near_enough": NEAR_ENOUGH,
-                "apart": APART,
-            },
+    documents_of: dict[tuple[UUID, bool], set[UUID]] = {}
+    for label, document in topics:
+        documents_of.setdefault((label, True), set()).add(document)
+    for label, document in folders:
+        documents_of.setdefault((label, False), set()).add(document)
+    if max(map(len, documents_of.values()), default=0) < FEWEST:
+        return []
+    numbers, lexemes, rows = _words_of({key for held in documents_of.values() for key in held})
+    known = [(label, held & numbers.keys()) for label, held in documents_of.items()]
+    known = sorted((row for row in known if len(row[1]) >= FEWEST), key=lambda row: (-len(row[1]), row[0]))
+    known = known[:MOST_HABITS]
+    if not known:
+        return []
+    classes = [sorted(numbers[key] for key in held) for _label, held in known]
+    found = classifier.learned(Task(rows, classes, FEWEST, WORDS_OF_HABIT))
+    return [
+        Habit(
+            *known[row.index][0],
+            len(classes[row.index]),
+            row.threshold,
+            row.typical,
+            {lexemes[word]: weight for word, weight in zip(row.words, row.weights, strict=True)},
         )
-        found = cursor.fetchall()
-    return _keep(actor, found, {label for label, _document in topics})
+        for row in found
+    ]
+
+
+def _words_of(documents: set[UUID]) -> tuple[dict[UUID, int], list[str], list[list[int]]]:
+    """The documents that have words, numbered; the words; and of each document the numbers of its own."""
+    numbers: dict[UUID, int] = {}
+    words: dict[str, int] = {}
+    rows: list[list[int]] = []
+    with connection.cursor() as cursor:
+        cursor.execute(EXAMPLES_WORDS, {"documents": list(documents), "words_of_one": WORDS_OF_ONE})
+        for key, lexemes in cursor:
+            numbers[key] = len(rows)
+            rows.append([words.setdefault(lexeme, len(words)) for lexeme in lexemes])
+    return numbers, list(words), rows
 
 
 def _examples(actor: Actor) -> tuple[list[tuple[UUID, UUID]], list[tuple[UUID, UUID]]]:
@@ -157,28 +147,31 @@ ADD_WORDS = """
 """
 
 
-def _keep(actor: Actor, found: Sequence[tuple[Any, ...]], topics: set[UUID]) -> int:
-    """Topics before the vault, folders after it, as whoever deletes them; what is gone meanwhile is no habit."""
+def keep(actor: Actor, learned: Sequence[Habit]) -> int:
+    """Put what was learned in the place of what was known; answers how much of it is still there to be kept.
+
+    In the caller's transaction. Topics before the vault, folders after it, as whoever deletes them.
+    """
     assert actor.user is not None
-    wanted = [row[0] for row in found]
-    kept = _held("topics", wanted)
+    lock_habits(actor.user.pk)
+    kept = {(key, True) for key in _held("topics", [row.label for row in learned if row.is_topic])}
     lock_vault(actor.user.pk, is_shared=True)
-    kept |= _held("folders", wanted)
+    kept |= {(key, False) for key in _held("folders", [row.label for row in learned if not row.is_topic])}
     FilingHabit.objects.filter(user=actor.user).delete()
     habits, words = [], []
-    for label, examples, threshold, typical, lexemes, weights in found:
-        if label not in kept:
+    for row in learned:
+        if (row.label, row.is_topic) not in kept:
             continue
         habit = FilingHabit(
             user=actor.user,
-            topic_id=label if label in topics else None,
-            folder_id=None if label in topics else label,
-            examples=examples,
-            threshold=threshold,
-            typical=typical,
+            topic_id=row.label if row.is_topic else None,
+            folder_id=None if row.is_topic else row.label,
+            examples=row.examples,
+            threshold=row.threshold,
+            typical=row.typical,
         )
         habits.append(habit)
-        words += [(habit.pk, word, weight) for word, weight in zip(lexemes, weights, strict=True)]
+        words += [(habit.pk, word, weight) for word, weight in row.weights.items()]
     FilingHabit.objects.bulk_create(habits)
     with connection.cursor() as cursor:
         cursor.execute(ADD_WORDS, [list(column) for column in zip(*words, strict=True)] or [[], [], []])

@@ -27,6 +27,7 @@ from documents.upkeep.checking import check_vault
 from documents.upkeep.matching import named
 from documents.upkeep.rehashing import rehash
 from documents.upkeep.rounds import AlreadyUnderWay
+from docuvault.lib.classifier import Classifier
 from docuvault.lib.failpoints import Failpoint, failpoint
 from sharing import audit
 from sharing.models import ReadingMark
@@ -190,14 +191,24 @@ def learn_filing(user_id: str) -> None:
     """Learn what somebody files where, from what he has filed, and suggest it for what waits to be filed."""
     user = User.objects.filter(pk=UUID(user_id), is_active=True).first()
     if user is not None:
-        learning.learn(user)
+        with Classifier() as classifier:
+            learning.learn(user, classifier)
 
 
 @job()
-def learn_all_filing() -> None:
-    """The same by night for everybody who files: what was shared or brought meanwhile comes along."""
-    for user in User.objects.filter(is_active=True).order_by("pk").iterator():
-        learning.learn(user)
+def learn_all_filing(after: str = "") -> None:
+    """The same by night for everybody who files: what was shared or brought meanwhile comes along.
+
+    `after`: the id of whoever came last, where a job before this one has used up its time.
+    """
+    ends_at = _half_time()
+    people = User.objects.filter(is_active=True, **({"pk__gt": UUID(after)} if after else {})).order_by("pk")
+    with Classifier() as classifier:
+        for user in people.iterator():
+            learning.learn(user, classifier)
+            if now() > ends_at:
+                jobs.enqueue("documents.tasks.learn_all_filing", user.pk)
+                return
 
 
 @job(waits_while_held=True)

@@ -200,7 +200,7 @@ class FilingHabit(models.Model):
 
 
 class FilingWord(models.Model):
-    """A word that speaks for a habit, and how loudly."""
+    """A word that speaks for a habit, or with a weight below zero against it."""
 
     pk = models.CompositePrimaryKey("habit_id", "word")
     habit = models.ForeignKey(FilingHabit, on_delete=models.CASCADE, related_name="words", db_index=False)

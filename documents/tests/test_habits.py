@@ -1,12 +1,15 @@
 """What is learned from filing and suggested: one's own alone, answered once, and never done by itself."""
 
 import random
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
+from django.utils.timezone import now
 
 from accounts.actors import Actor
 from accounts.models import User
-from documents import habits, jobs
+from documents import habits, jobs, tasks
 from documents.actions import learning
 from documents.actions.errors import NameTaken
 from documents.actions.suggestions import accept_suggestions, dismiss_suggestions, suggest_again, suggestions_for
@@ -25,11 +28,13 @@ from documents.models import (
 from documents.tests.library import write
 from documents.tests.making import folders
 from documents.tests.test_rules import place_of, read_and_filed, topics_of
+from docuvault.lib.classifier import Classifier
 from sharing import access
 from sharing.access import NotVisible
 from sharing.models import AuditEvent, Share, ShareLevel
 
 pytestmark = pytest.mark.django_db
+Learn = Callable[[User], int]
 COMMON = [
     "dear", "sir", "madam", "please", "find", "below", "our", "letter", "of", "today", "with", "kind",
     "regards", "yours", "customer", "number", "page", "date",
@@ -66,6 +71,18 @@ def library(alice_actor: Actor) -> dict[str, Topic | Folder]:
             tag_documents(rows, topic, by=alice_actor)
             places[kind] = topic
     return places
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Iterator[Classifier]:
+    """One for all of these: starting it takes longer than what they ask."""
+    with Classifier() as started:
+        yield started
+
+
+@pytest.fixture
+def learn(classifier: Classifier) -> Learn:
+    return lambda user: learning.learn(user, classifier)
 
 
 def suggested(document: Document, by: Actor) -> list[str]:
@@ -107,11 +124,11 @@ def test_a_well_kept_library_suggests_the_same_for_others_like_it(
 
 
 def test_accepting_files_dismissing_is_for_good_and_both_are_told(
-    alice: User, alice_actor: Actor, library: dict[str, Topic | Folder]
+    alice: User, alice_actor: Actor, library: dict[str, Topic | Folder], learn: Learn
 ) -> None:
     energy, school = (write(f"new{k}.pdf", letter(k, 50), by=alice_actor) for k in ("Energy", "School"))
     travel = write("newt.pdf", letter("Travel", 50), by=alice_actor)
-    learning.learn(alice)
+    learn(alice)
     [row] = accept_suggestions(energy, by=alice_actor)
     link = DocumentTopic.objects.get(document=energy)
     assert (link.topic, link.reason, row.topic) == (library["Energy"], "suggestion", library["Energy"])
@@ -119,7 +136,7 @@ def test_accepting_files_dismissing_is_for_good_and_both_are_told(
     accept_suggestions(school, by=alice_actor)
     assert place_of(school) == "School"
     [gone] = dismiss_suggestions(travel, by=alice_actor)
-    learning.learn(alice)
+    learn(alice)
     assert suggested(travel, alice_actor) == []
     assert topics_of(travel) == set()
     assert suggest_again(travel, [gone.pk], by=alice_actor) == 1
@@ -129,15 +146,15 @@ def test_accepting_files_dismissing_is_for_good_and_both_are_told(
     assert told[1:] == ["suggestion_dismissed", "suggestion_reopened", "suggestion_dismissed"]
     # Off again by hand: accepted once, it is not suggested a second time either.
     DocumentTopic.objects.filter(document=energy).delete()
-    learning.learn(alice)
+    learn(alice)
     assert suggested(energy, alice_actor) == []
 
 
 def test_what_cannot_be_moved_is_refused_and_nothing_is_half_done(
-    alice: User, alice_actor: Actor, library: dict[str, Topic | Folder]
+    alice: User, alice_actor: Actor, library: dict[str, Topic | Folder], learn: Learn
 ) -> None:
     document = write("School 1.pdf", letter("School", 70), by=alice_actor)
-    learning.learn(alice)
+    learn(alice)
     FilingSuggestion.objects.create(user=alice, document=document, topic=library["Energy"])  # type: ignore[misc]
     assert "/School" in suggested(document, alice_actor)
     with pytest.raises(NameTaken):
@@ -147,11 +164,17 @@ def test_what_cannot_be_moved_is_refused_and_nothing_is_half_done(
 
 
 def test_a117_suggestions_come_from_ones_own_filing_and_hold_nothing_of_others(
-    alice: User, alice_actor: Actor, bob: User, bob_actor: Actor, admin_actor: Actor, library: dict[str, Topic | Folder]
+    alice: User,
+    alice_actor: Actor,
+    bob: User,
+    bob_actor: Actor,
+    admin_actor: Actor,
+    library: dict[str, Topic | Folder],
+    learn: Learn,
 ) -> None:
-    learning.learn(alice)
+    learn(alice)
     mine = write("bobs.pdf", letter("Energy", 60), by=bob_actor)
-    assert learning.learn(bob) == 0
+    assert learn(bob) == 0
     assert suggested(mine, bob_actor) == []
     assert not FilingSuggestion.objects.filter(user=bob).exists()
 
@@ -164,10 +187,10 @@ def test_a117_suggestions_come_from_ones_own_filing_and_hold_nothing_of_others(
     everybodys = make_topic("Everybody's", "blue", by=admin_actor, is_system=True)
     tag_documents(rows[:5], power, by=bob_actor)
     tag_documents([mine], everybodys, by=bob_actor)
-    assert learning.learn(bob) >= 1
+    assert learn(bob) >= 1
     assert suggested(rows[5], bob_actor) == ["Power"]
     assert "Power" not in suggested(rows[5], alice_actor)
-    learning.learn(alice)
+    learn(alice)
     assert not FilingHabit.objects.filter(user=alice, topic=power).exists()
     # Not shared any more: gone from what is suggested, and from what is learned.
     [open_row] = suggestions_for([rows[5]], by=bob_actor)[rows[5].pk]
@@ -175,7 +198,7 @@ def test_a117_suggestions_come_from_ones_own_filing_and_hold_nothing_of_others(
     assert suggestions_for([rows[5]], by=bob_actor) == {}
     with pytest.raises(NotVisible):
         accept_suggestions(rows[5], [open_row.pk], by=bob_actor)
-    assert learning.learn(bob) <= 1
+    assert learn(bob) <= 1
     assert not FilingHabit.objects.filter(user=bob, topic=power).exists()
     assert not access.own_suggestions(bob_actor).filter(document__user=alice).exists()
 
@@ -196,16 +219,30 @@ def test_nobody_answers_for_another(alice: User, alice_actor: Actor, bob: User, 
     assert not FilingSuggestion.objects.exists()
 
 
-def test_too_little_or_too_much_alike_teaches_nothing(alice: User, alice_actor: Actor) -> None:
+def test_too_little_or_too_much_alike_teaches_nothing(alice: User, alice_actor: Actor, learn: Learn) -> None:
     topic = make_topic("All", "red", by=alice_actor)
     rows = [write(f"{n}.pdf", letter("Energy", n), by=alice_actor) for n in range(6)]
     tag_documents(rows[:2], topic, by=alice_actor)
-    assert learning.learn(alice) == 0, "two are no habit"
+    assert learn(alice) == 0, "two are no habit"
     tag_documents(rows, topic, by=alice_actor)
-    assert learning.learn(alice) == 0, "without any other there is nothing to tell them apart from"
+    assert learn(alice) == 0, "without any other there is nothing to tell them apart from"
     half = make_topic("Half", "red", by=alice_actor)
     same = [write(f"same{n}.pdf", "the very same words again", by=alice_actor) for n in range(8)]
     tag_documents(same[:4], half, by=alice_actor)
     tag_documents(same[4:], topic, by=alice_actor)
-    learning.learn(alice)
+    learn(alice)
     assert not FilingHabit.objects.filter(topic=half).exists(), "what cannot be told apart is not learned"
+
+
+def test_by_night_it_goes_on_in_the_next_job_where_time_is_up(
+    alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[User] = []
+    monkeypatch.setattr(learning, "learn", lambda user, _classifier: seen.append(user))
+    monkeypatch.setattr(tasks, "_half_time", lambda: now() - timedelta(seconds=1))
+    jobs.enqueue("documents.tasks.learn_all_filing")
+    while row := JobRun.objects.filter(task="documents.tasks.learn_all_filing", state="waiting").first():
+        jobs.run(str(row.pk))
+    assert seen == list(User.objects.filter(is_active=True).order_by("pk"))
+    assert {alice, bob} <= set(seen)
+    assert JobRun.objects.filter(task="documents.tasks.learn_all_filing", state="done").count() == len(seen) + 1

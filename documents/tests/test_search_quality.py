@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.actors import Actor
 from accounts.models import User
-from bench.finding import fill
+from bench.finding import file_half, fill
 from bench.quality import letters, measured, questions
 from documents.models import Document
 from documents.search import facets_of, find_documents, index_documents, parse
@@ -35,6 +35,13 @@ def test_what_is_asked_for_stands_among_the_first_ten_and_high(alice: User, alic
     # The measure itself has teeth.
     assert measured(asked, lambda line: []).recall == 0
     assert measured(asked, lambda line: [f"scan {n:03d}.pdf" for n in range(10)]).recall < 0.2
+
+
+def test_what_is_filed_by_kind_and_sender_is_suggested_for_the_rest(alice: User) -> None:
+    filed = file_half(alice, fill(alice))
+    assert filed.expected == 200
+    assert filed.right >= 150, filed
+    assert filed.wrong <= 8, filed
 
 
 def effort(line: str, actor: Actor) -> int:

@@ -16,6 +16,7 @@ from documents.actions.topics import make_topic, tag_documents
 from documents.models import Page, Reading
 from documents.search import index_document
 from documents.tests.making import folders, put
+from docuvault.lib.classifier import Classifier
 user = User.objects.get(handle=%(handle)r)
 by = Actor.for_user(user)
 def paper(name, text, folder=None):
@@ -34,7 +35,8 @@ tag_documents(kept, energy, by=by)
 for n in range(3):
     paper(f"new power {n}.txt", f"the electricity meter and its tariff, kilowatt, {n}")
 paper("invoice ACME.txt", "an invoice of ACME for chairs")
-learning.learn(user)
+with Classifier() as classifier:
+    learning.learn(user, classifier)
 """
 
 
