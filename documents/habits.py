@@ -26,7 +26,7 @@ from sharing.access import Level
 # So many of the newest filings are learned from, and so many words of each document, its first ones, count.
 EXAMPLES, WORDS_OF_ONE = 3_000, 400
 # The fewest documents that make a habit, the most words that tell one, and the most habits: those with most documents.
-FEWEST, WORDS_OF_HABIT, MOST_HABITS = 3, 120, 200
+FEWEST, WORDS_OF_HABIT, MOST_HABITS = 3, 200, 200
 MOST_TOPICS = 3
 
 # Words of some documents: of each the first ones. Long documents know no places; there a fixed choice by hash, so
