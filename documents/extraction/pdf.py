@@ -12,6 +12,7 @@ import pypdfium2.raw as raw
 from PIL import Image
 
 from documents.extraction import pictures
+from documents.extraction.annotations import begin_forms, written_on
 from documents.extraction.limits import Limits
 from documents.extraction.ocr import Recogniser
 from documents.extraction.refusals import Locked, Unreadable
@@ -57,6 +58,7 @@ def open_pdf(file: BinaryIO) -> Iterator[pdfium.PdfDocument]:
         if getattr(error, "err_code", None) in {raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY}:
             raise Locked from error
         raise Unreadable from error
+    begin_forms(document)
     try:
         yield document
     finally:
@@ -90,8 +92,9 @@ def read_pdf(file: BinaryIO, teller: Teller, limits: Limits, recogniser: Recogni
                     without_text.append(index)
                     if len(without_text) <= limits.ocr_pages:
                         continue
+                shown = text if is_good or _is_shown(text) else ""
                 teller.page(
-                    text if is_good or _is_shown(text) else "",
+                    _joined(shown, written_on(document, page, shown)),
                     index + 1,
                     width=page.get_width(),
                     height=page.get_height(),
@@ -240,26 +243,32 @@ def _recognise(
     if page is None:
         return
     own = _text_of(page)
+    written = written_on(document, page, own)
     if _is_too_heavy(page, limits):
         page.close()
         teller.cut = "pixels"
-        teller.page(own if _is_shown(own) else "", index + 1)
+        teller.page(_joined(own if _is_shown(own) else "", written), index + 1)
         return
     picture = _render(page, _dpi_of(page) / 72, limits.ocr_pixels, is_gray=True)
     if picture is None:
         page.close()
-        teller.page("", index + 1)
+        teller.page(written, index + 1)
         return
     found = recogniser.read(picture)
     turn = found.turn if found.text else 0.0
     # A few letters of the file's own (a stamp, a page number) are not lost.
-    text = found.text if own.strip() in found.text or not _is_shown(own) else f"{found.text}\n{own.strip()}".strip()
+    text = found.text if own.strip() in found.text or not _is_shown(own) else _joined(found.text, own)
+    text = _joined(text, written_on(document, page, text))
     teller.page(text, index + 1, is_ocr=True, width=found.width, height=found.height, turn=turn, words=found.words)
     if index == 0 and found.text:
         if turn:
             _tell_thumbnail(page, teller, turn)
         pictures.tell_picture(pictures.upright(picture, turn), "page", 1, teller)
     page.close()
+
+
+def _joined(text: str, more: str) -> str:
+    return f"{text.rstrip()}\n{more.strip()}".lstrip() if more.strip() else text
 
 
 def _is_shown(text: str) -> bool:
