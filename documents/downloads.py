@@ -61,6 +61,7 @@ HARMLESS_TYPES = frozenset(
         "application/vnd.oasis.opendocument.text",
         "application/vnd.oasis.opendocument.spreadsheet",
         "application/vnd.oasis.opendocument.presentation",
+        "application/vnd.oasis.opendocument.graphics",
         "application/epub+zip",
     }
 )

@@ -16,6 +16,8 @@ _OOXML = "application/vnd.openxmlformats-officedocument."
 _ODF = "application/vnd.oasis.opendocument."
 _TEXT_BYTES = bytes(set(range(0x20, 0x100)) - {0x7F} | {0x07, 0x08, 0x09, 0x0A, 0x0C, 0x0D, 0x1B})
 
+# Photos of phones and cameras, also several in one file.
+_HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"%PDF-", "application/pdf"),
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -25,8 +27,9 @@ SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (8, b"WEBP", "image/webp"),
     (0, b"II*\x00", "image/tiff"),
     (0, b"MM\x00*", "image/tiff"),
-    (4, b"ftypheic", "image/heic"),
-    (4, b"ftypmif1", "image/heic"),
+    (0, b"II+\x00", "image/tiff"),
+    (0, b"MM\x00+", "image/tiff"),
+    *((4, b"ftyp" + brand, "image/heic") for brand in _HEIF),
     (4, b"ftypavif", "image/avif"),
     (0, b"{\\rtf", "application/rtf"),
     (0, b"%!PS", "application/postscript"),
@@ -57,7 +60,7 @@ OOXML_BY_SUFFIX = {
     ".pptx": OOXML_BY_FOLDER[b"ppt/"],
 }
 # The first member of these is called "mimetype" and holds just that.
-SAYS_ITS_TYPE = (_ODF + "text", _ODF + "spreadsheet", _ODF + "presentation", "application/epub+zip")
+SAYS_ITS_TYPE = (_ODF + "text", _ODF + "spreadsheet", _ODF + "presentation", _ODF + "graphics", "application/epub+zip")
 OLE_BY_SUFFIX = {
     ".doc": "application/msword",
     ".xls": "application/vnd.ms-excel",

@@ -29,6 +29,7 @@ ENDINGS = {
     _ODF + "text": ".odt",
     _ODF + "spreadsheet": ".ods",
     _ODF + "presentation": ".odp",
+    _ODF + "graphics": ".odg",
     "application/msword": ".doc",
     "application/vnd.ms-excel": ".xls",
     "application/vnd.ms-powerpoint": ".ppt",

@@ -19,11 +19,14 @@ _SAYS_ITS_TYPE = {
     _ODF + "text": "odt",
     _ODF + "spreadsheet": "ods",
     _ODF + "presentation": "odp",
+    _ODF + "graphics": "odp",
     "application/epub+zip": "epub",
 }
+_HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _IMAGES = (
     (0, b"\x89PNG\r\n\x1a\n"), (0, b"\xff\xd8\xff"), (0, b"GIF87a"), (0, b"GIF89a"), (8, b"WEBP"), (0, b"II*\x00"),
-    (0, b"MM\x00*"), (4, b"ftypheic"), (4, b"ftypheix"), (4, b"ftypmif1"), (4, b"ftypavif"), (0, b"BM"),
+    (0, b"MM\x00*"), (0, b"II+\x00"), (0, b"MM\x00+"), (0, b"BM"), (4, b"ftypavif"),
+    *((4, b"ftyp" + brand) for brand in _HEIF),
 )  # fmt: skip
 _MARKUP = (b"<!doctype html", b"<html", b"<script", b"<body", b"<head", b"<iframe", b"<meta")
 

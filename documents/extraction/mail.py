@@ -11,6 +11,7 @@ from documents.extraction import markup
 from documents.extraction.limits import Limits
 from documents.extraction.refusals import TooLarge, Unreadable
 from documents.extraction.telling import Teller
+from docuvault.lib.encodings import decoded
 
 MAIL_BYTES = 64 * 1024 * 1024
 HEADS = ("Subject", "From", "To", "Cc", "Date")
@@ -63,11 +64,7 @@ def _head(message: EmailMessage, name: str) -> str:
 
 def _eight_bit(text: str) -> str:
     """Raw bytes of a header, which the parser keeps as lone halves of letters."""
-    raw = text.encode("utf-8", "surrogateescape")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
+    return decoded(text.encode("utf-8", "surrogateescape"))
 
 
 def _moment(date: str) -> str:
@@ -91,9 +88,10 @@ def _body(message: EmailMessage) -> str:
 
 def _text_of(part: MIMEPart) -> str:
     try:
-        return str(part.get_content())
-    except (LookupError, ValueError, AttributeError, TypeError):
-        return _bytes_of(part).decode("utf-8", "replace")
+        label = part.get_content_charset() or ""
+    except Exception:  # noqa: BLE001 (a header that is none)
+        label = ""
+    return decoded(_bytes_of(part), label)
 
 
 def _bytes_of(part: MIMEPart) -> bytes:

@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 
 from documents.extraction import texts
+from docuvault.lib.encodings import decoded
 
 _BLOCK_NAMES = (
     "address article aside blockquote br caption dd div dl dt figcaption figure footer form h1 h2 h3 h4 h5 h6 "
@@ -58,14 +59,11 @@ def html_text(markup: str) -> tuple[str, str]:
 
 def decode_html(data: bytes) -> str:
     """By its mark, by what it says of itself in the first kilobytes, else by a guess."""
-    if not data.startswith(tuple(mark for mark, _encoding in texts.MARKS)):
-        said = _CHARSET.search(data[:4096])
-        if said and not said.group(1).lower().startswith((b"utf-7", b"utf7")):
-            try:
-                return data.decode(said.group(1).decode("ascii"), "replace")
-            except LookupError:
-                pass
-    return texts.decode(data)
+    said = _CHARSET.search(data[:4096])
+    label = said.group(1).decode("ascii").lower() if said else ""
+    if not label or label.startswith(("utf-7", "utf7")):
+        return texts.decode(data)
+    return decoded(data, label)
 
 
 def without_tags(text: str) -> str:

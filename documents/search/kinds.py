@@ -20,6 +20,7 @@ KINDS: dict[str, tuple[str, ...]] = {
         "application/vnd.ms-powerpoint",
         "application/vnd.openxmlformats-officedocument.presentationml.presentation",
         "application/vnd.oasis.opendocument.presentation",
+        "application/vnd.oasis.opendocument.graphics",
     ),
     "mail": ("message/rfc822", "application/vnd.ms-outlook"),
     "image": ("image/",),
@@ -31,7 +32,7 @@ KINDS: dict[str, tuple[str, ...]] = {
 SAME_KIND = {
     "doc": "word", "docx": "word", "odt": "word", "rtf": "word", "epub": "word", "book": "word",
     "xls": "sheet", "xlsx": "sheet", "ods": "sheet", "csv": "sheet", "table": "sheet",
-    "ppt": "slides", "pptx": "slides", "odp": "slides",
+    "ppt": "slides", "pptx": "slides", "odp": "slides", "odg": "slides",
     "eml": "mail", "msg": "mail", "email": "mail",
     "jpg": "image", "jpeg": "image", "png": "image", "tiff": "image", "tif": "image", "heic": "image",
     "webp": "image", "gif": "image", "svg": "image", "photo": "image", "picture": "image",

@@ -55,6 +55,7 @@ BY_TYPE: dict[str, Kind] = {
         "slides", "presentation", _("Presentation")
     ),
     "application/vnd.oasis.opendocument.presentation": Kind("slides", "presentation", _("Presentation")),
+    "application/vnd.oasis.opendocument.graphics": Kind("slides", "presentation", _("Drawing")),
     "message/rfc822": Kind("mail", "mail", _("E-mail")),
     "application/vnd.ms-outlook": Kind("mail", "mail", _("E-mail")),
     "application/zip": Kind("archive", "file-archive", _("Archive")),

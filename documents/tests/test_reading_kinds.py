@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from documents.extraction.kinds import Kind, kind_of
 from documents.extraction.lane import Lane
 from documents.extraction.limits import Limits
+from documents.sniffing import SIGNATURES, sniff
 from documents.tests.papers import archive, docx, pdf
 from documents.tests.readings import error_rate, told_of
 from documents.tests.test_searchable import LINES, a_scan, packed
@@ -134,6 +136,15 @@ PAPERS: list[tuple[str, Callable[[], bytes], str, list[str], str]] = [
         ["Impress one", "Impress two"],
         "",
     ),
+    (
+        "a.odg",
+        lambda: odf(
+            "graphics", "<office:drawing><draw:page><text:p>Plan of the attic</text:p></draw:page></office:drawing>"
+        ),
+        "odp",
+        ["Plan of the attic"],
+        "",
+    ),
     ("a.epub", epub, "epub", ["Chapter one", "Chapter two"], "A book"),
     ("a.eml", eml, "mail", ["The words of the letter"], "Größe der Boote"),
     ("a.rtf", lambda: RTF, "rtf", ["Größe"], ""),
@@ -172,6 +183,14 @@ PICTURES: list[tuple[str, str, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.parametrize("mark", [mark for mark in SIGNATURES if mark[2].startswith("image/")], ids=repr)
+def test_what_is_told_to_be_a_picture_is_read_as_one(mark: tuple[int, bytes, str]) -> None:
+    offset, letters, kind = mark
+    data = bytes(offset) + letters + bytes(40)
+    assert sniff(data, "a.bin") == kind
+    assert kind_of(io.BytesIO(data), len(data), kind) == Kind.IMAGE
+
+
 @pytest.mark.parametrize(("name", "kind", "more"), PICTURES, ids=[picture[0] for picture in PICTURES])
 def test_words_on_a_picture_are_recognised_with_their_places(
     name: str, kind: str, more: dict[str, Any], reading_lane: Lane
@@ -198,6 +217,14 @@ def test_a_scan_that_lies_a_little_askew_is_put_upright(reading_lane: Lane) -> N
     askew = a_scan(*LINES).rotate(-4, resample=Image.Resampling.BICUBIC, fillcolor=255)
     told = told_of(reading_lane, packed(askew, "PNG"), "a.png")
     assert error_rate(told.text, "".join(LINES)) <= 0.02, told.text
+
+
+@pytest.mark.parametrize("label", ["", "; charset=iso-8859-1", "; charset=us-ascii", "; charset=no-such"])
+def test_a_mail_is_read_whatever_it_says_of_its_letters(label: str, reading_lane: Lane) -> None:
+    head = f"From: a@b.test\r\nSubject: Größe\r\nMIME-Version: 1.0\r\nContent-Type: text/plain{label}\r\n\r\n"
+    told = told_of(reading_lane, f"{head}Die Größe der Bücher für 20 €\r\n".encode("cp1252"), "a.eml")
+    assert "Subject: Größe" in told.text
+    assert "Die Größe der Bücher für 20 €" in told.text
 
 
 def test_each_page_of_a_tiff_is_a_page(reading_lane: Lane) -> None:

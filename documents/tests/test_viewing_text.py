@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from documents.viewing.decoding import decode, presentable
+from documents.viewing.decoding import presentable
 from documents.viewing.marks import marked, terms_of
 from documents.viewing.parts import CHARACTERS, LINE_LENGTH, LINES, indented, lines_of, part_of
 from documents.viewing.tables import COLUMNS, table_of
+from docuvault.lib.encodings import decoded
 
 SAMPLE = "Grüße aus Köln, und dann noch ein ganzer Satz mit Ärger über Öl."
 
@@ -15,21 +16,21 @@ SAMPLE = "Grüße aus Köln, und dann noch ein ganzer Satz mit Ärger über Öl.
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-be", "utf-16-le", "cp1252"])
 def test_every_usual_encoding_is_read(encoding: str) -> None:
     text = SAMPLE * 4
-    assert decode(text.encode(encoding)) == text
+    assert decoded(text.encode(encoding)) == text
 
 
 def test_bytes_that_end_within_a_character_lose_that_one_only() -> None:
-    assert decode("fünf Äpfel €".encode()[:-1]) == "fünf Äpfel "
+    assert decoded("fünf Äpfel €".encode()[:-1]) == "fünf Äpfel "
 
 
 @pytest.mark.parametrize("charset", ["no-such", "base64", "zip", "rot13", ""])
 def test_a_charset_that_is_none_is_not_asked(charset: str) -> None:
-    assert decode(b"plain", charset) == "plain"
+    assert decoded(b"plain", charset) == "plain"
 
 
 @pytest.mark.parametrize("name", ["russian-cp866.txt", "ebcdic-cp500.txt", "utf16be.csv", "utf32-bom.txt"])
 def test_texts_of_the_corpus_are_read_without_a_nul(corpus: Path, name: str) -> None:
-    text = presentable(decode((corpus / "text" / name).read_bytes()))
+    text = presentable(decoded((corpus / "text" / name).read_bytes()))
     assert "\x00" not in text
     assert sum(character.isalpha() for character in text) > len(text) // 3
 
@@ -37,7 +38,7 @@ def test_texts_of_the_corpus_are_read_without_a_nul(corpus: Path, name: str) -> 
 def test_what_hides_or_reorders_is_made_visible(corpus: Path) -> None:
     assert presentable("a\x00b\x1b[31m\r\nc\u202ed") == "a\u2400b\u241b[31m\nc\u27e8U+202E\u27e9d"
     trojan = (corpus / "hostile/active/bidi-trojan.txt").read_bytes()
-    assert not set("\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u2069") & set(presentable(decode(trojan)))
+    assert not set("\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u2069") & set(presentable(decoded(trojan)))
 
 
 def test_marks_are_the_only_markup_of_a_marked_text() -> None:

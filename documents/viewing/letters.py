@@ -15,7 +15,8 @@ from email.message import Message
 
 import nh3
 
-from documents.viewing.decoding import decode, presentable
+from documents.viewing.decoding import presentable
+from docuvault.lib.encodings import decoded
 
 HEADER_LENGTH, BODY_LENGTH, PARTS = 2000, 400_000, 200
 _ENDS_LINE = re.compile(r"(?i)<(?=br\b|/p>|/div>|/tr>|/li>|/h[1-6]>|/blockquote>)")
@@ -50,7 +51,7 @@ def letter_of(data: bytes) -> Letter:
         message: Message = message_from_bytes(data)
         parts = list(_leaves(message))
     except (RecursionError, ValueError, LookupError):
-        return Letter("", [], presentable(decode(data[:BODY_LENGTH])), False)
+        return Letter("", [], presentable(decoded(data[:BODY_LENGTH])), False)
     said = [(name, header_text(message, name)) for name in SHOWN_HEADERS]
     bodies = [part for part in parts if not _is_enclosed(part)]
     plain = [part for part in bodies if part.get_content_type() == "text/plain"]
@@ -89,12 +90,12 @@ def header_text(message: Message, name: str) -> str:
     raw = next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")[:HEADER_LENGTH]
     raw = " ".join(raw.split())
     if not raw.isascii():
-        return presentable(decode(raw.encode("utf-8", "surrogateescape")))
+        return presentable(decoded(raw.encode("utf-8", "surrogateescape")))
     try:
         pieces = decode_header(raw)
     except (HeaderParseError, ValueError):
         return presentable(raw)
-    words = (piece if isinstance(piece, str) else decode(piece, charset or "ascii") for piece, charset in pieces)
+    words = (piece if isinstance(piece, str) else decoded(piece, charset or "ascii") for piece, charset in pieces)
     return presentable("".join(words).replace("\n", " ")).strip()
 
 
@@ -127,7 +128,7 @@ def _enclosure(number: int, part: Message) -> Enclosure:
         wrapped["Name"] = name
         name = header_text(wrapped, "Name")
     else:
-        name = presentable(decode(name.encode("utf-8", "surrogateescape")))
+        name = presentable(decoded(name.encode("utf-8", "surrogateescape")))
     payload = part.get_payload()
     size = (
         sum(len(one.as_bytes()) for one in payload if isinstance(one, Message))
@@ -145,7 +146,7 @@ def _text(part: Message) -> str:
         charset = part.get_content_charset() or ""
     except (ValueError, LookupError):
         charset = ""
-    return decode(payload[: BODY_LENGTH * 4], charset)
+    return decoded(payload[: BODY_LENGTH * 4], charset)
 
 
 def _words(markup: str) -> str:

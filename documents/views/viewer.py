@@ -23,7 +23,7 @@ from documents.names import InvalidName, clean_name
 from documents.search import parse
 from documents.storage import ObjectMissing, StoreUnavailable
 from documents.viewing import neighbours as beside
-from documents.viewing.decoding import decode, presentable
+from documents.viewing.decoding import presentable
 from documents.viewing.letters import enclosure_of, letter_of
 from documents.viewing.markdown import markdown_html
 from documents.viewing.marks import marked, terms_of
@@ -32,6 +32,7 @@ from documents.viewing.tables import Row, table_of
 from documents.viewing.ways import LETTER_LIMIT, LETTERS, MARKDOWN_LIMIT, TEXT_LIMIT, Way, Why, drawn_way, way_of
 from documents.views.asked import version_asked
 from documents.views.downloads import bytes_or_why_not
+from docuvault.lib.encodings import decoded
 from docuvault.lib.htmx import is_fragment, show
 from docuvault.lib.plain import row_by
 from sharing import access, audit
@@ -272,7 +273,7 @@ def room_of(page: Page | None) -> tuple[int, int]:
 
 def _text(version: Version, shown: Shown) -> Shown:
     data = read_beginning(version, TEXT_LIMIT)
-    text = presentable(decode(data))
+    text = presentable(decoded(data))
     if version.content_type == "application/json" and not shown["is_text_asked"]:
         text = indented(text) if len(text) > JSON_LINE * (1 + text.count("\n")) or "\n" not in text else text
     return _lines(text, shown) | {"is_cut": version.size_bytes > len(data), "is_numbered": True}
@@ -291,13 +292,13 @@ def _said(line: Line) -> str:
 def _markdown(version: Version, shown: Shown) -> Shown:
     if version.size_bytes > MARKDOWN_LIMIT:
         return {"way": Way.TEXT} | _text(version, shown)
-    text = presentable(decode(read_beginning(version, MARKDOWN_LIMIT)))
+    text = presentable(decoded(read_beginning(version, MARKDOWN_LIMIT)))
     return {"html": markdown_html(text, shown["terms"]), "other": "text"}
 
 
 def _table(version: Version, shown: Shown) -> Shown:
     data = read_beginning(version, TEXT_LIMIT)
-    table = table_of(presentable(decode(data)), shown["terms"], shown["asked_part"])
+    table = table_of(presentable(decoded(data)), shown["terms"], shown["asked_part"])
     terms = shown["terms"]
 
     def cells(row: Row) -> list[str]:
