@@ -2,6 +2,7 @@
 
 import email.policy
 from collections.abc import Iterator
+from contextlib import suppress
 from email.message import EmailMessage, MIMEPart
 from email.parser import BytesParser
 from email.utils import parsedate_to_datetime
@@ -54,12 +55,14 @@ def _message(file: BinaryIO) -> EmailMessage:
 
 
 def _head(message: EmailMessage, name: str) -> str:
-    """A header in words; one that cannot be understood as it stands."""
-    try:
-        return " ".join(_eight_bit(str(message.get(name, "") or "")).split())
-    except Exception:  # noqa: BLE001 (the standard parser fails in many ways on headers that are none)
-        raw = next((value for key, value in message.raw_items() if key.lower() == name.lower()), "")
-        return " ".join(_eight_bit(str(raw)).split())
+    """A header in words; one that cannot be understood, or holds raw bytes, as it stands."""
+    raw = next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
+    said = raw
+    if raw.isascii():
+        # The standard parser fails in many ways on headers that are none.
+        with suppress(Exception):
+            said = str(message.get(name, "") or "")
+    return " ".join(_eight_bit(said).split())
 
 
 def _eight_bit(text: str) -> str:
