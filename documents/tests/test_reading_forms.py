@@ -6,37 +6,9 @@ import pikepdf
 from PIL import Image
 
 from documents.extraction.lane import Lane
-from documents.management.papers import pdf_file, pdf_stream
-from documents.tests.papers import PDF, pdf
+from documents.tests.papers import NAME, PDF, field, form, pdf
 from documents.tests.readings import Told, told_of
 from documents.tests.test_searchable import LINES, a_scan, packed
-
-PAGE = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 400 300] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >>"
-
-
-def form(*notes: str, fields: str = "", printed: str = "Application for a residence permit") -> bytes:
-    """A page with these things on it, numbered from 7; `fields` are those that stand in the form's list."""
-    numbers = " ".join(f"{number} 0 R" for number in range(7, 7 + len(notes)))
-    drawn = f"BT /F1 14 Tf 20 260 Td ({printed}) Tj ET" if printed else ""
-    return pdf_file(
-        [
-            b"<< /Type /Catalog /Pages 2 0 R /AcroForm 6 0 R >>",
-            b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-            PAGE + f" /Annots [{numbers}] >>".encode(),
-            pdf_stream(drawn.encode()),
-            b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-            f"<< /Fields [{fields or numbers}] /NeedAppearances true /DR << /Font << /Helv 5 0 R >> >>"
-            " /DA (/Helv 12 Tf 0 g) >>".encode(),
-            *(f"<< /Type /Annot {note} >>".encode() for note in notes),
-        ]
-    )
-
-
-def field(kind: str, rect: str, more: str) -> str:
-    return f"/Subtype /Widget /FT /{kind} /Rect [{rect}] /F 4 /DA (/Helv 12 Tf 0 g) {more}"
-
-
-NAME = field("Tx", "20 220 300 240", "/T (name) /V (Wilhelmina Oosterbeek)")
 
 
 def read(lane: Lane, data: bytes, name: str = "form.pdf") -> Told:

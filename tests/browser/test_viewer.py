@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Page, Request, expect
 
 from documents.management.papers import mail, pdf, pdf_file, png
+from documents.tests.papers import NAME, field, form
 from tests.browser.conftest import Site, Visitor, Watch, make_person
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
@@ -122,6 +123,11 @@ def files() -> dict[str, bytes]:
     """All that is read here, by name: hostile files of the corpus where it is there, small own ones always."""
     found = {**KINDS, **ACTIVE, **ACTING, "report.pdf": heavy(117, 60_000), "locked.pdf": locked()}
     found["link.pdf"] = acting(b"<< /S /URI /URI (https://fine.example/path) >>")
+    found["filled.pdf"] = form(
+        NAME,
+        field("Tx", "20 190 300 210", "/T (secret) /Ff 8192 /V (hunter2)"),
+        "/Subtype /Text /T (Gina) /Contents (Ask the notary <b>about</b> the seal) /Rect [350 250 370 270]",
+    )
     found["long.txt"] = b"one\n" * 1500 + b"a N\xc3\xa9edle here\n" + b"two\n" * 9
     if CORPUS.is_dir():
         for folder in ("active", "lies", "pdf"):
@@ -286,6 +292,28 @@ def test_a_hit_of_a_search_opens_at_its_page_with_the_words_marked(reader: Reade
     page = reader.open("long.txt", "?q=needle")
     expect(page.locator("mark.is-current")).to_have_text("Néedle")
     expect(page.locator(".line", has=page.locator("mark"))).to_have_attribute("data-number", "1501")
+
+
+def test_what_was_written_on_a_page_is_marked_and_comments_are_told(reader: Reader) -> None:
+    page = reader.open("filled.pdf", "?page=1&q=oosterbeek")
+    sheet = page.locator(".sheet[data-page='1']")
+    expect(sheet.locator(".word-hit.is-current")).to_be_visible(timeout=60_000)
+    field, drawn = sheet.locator(".word-hit").bounding_box(), sheet.bounding_box()
+    assert field is not None
+    assert drawn is not None
+    assert abs((field["x"] - drawn["x"]) / drawn["width"] - 20 / 400) < 0.01
+    assert abs((field["y"] - drawn["y"]) / drawn["height"] - 60 / 300) < 0.01
+    comment = sheet.locator(".sheet-comment")
+    expect(comment).to_have_count(1)
+    expect(comment.get_by_text("Ask the notary")).to_be_hidden()
+    sheet.get_by_label("Comment by Gina").click()
+    expect(comment.get_by_text("Ask the notary <b>about</b> the seal")).to_be_visible()
+    reader.visitor.look("viewer-comment", (1280, 390))
+    page.fill("[data-find-words]", "notary")
+    expect(page.locator("[data-find-told]")).to_have_text("1 of 1")
+    page.fill("[data-find-words]", "hunter2")
+    expect(page.locator("[data-find-told]")).to_have_text("Not found")
+    reader.assert_nothing_acted("filled.pdf")
 
 
 def test_a_password_is_asked_for_in_the_page_and_never_sent(reader: Reader) -> None:

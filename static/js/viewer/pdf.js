@@ -1,11 +1,12 @@
 // A PDF in the page, drawn by pdf.js into canvases of our own: text to select, marks, links that say where they lead.
 //
-// Nothing in the file acts: no scripts, no forms, no actions, no embedded files. Of its annotations only links are
-// taken up, and of links only those within the document and to http, https and mailto. pdf.js has viewer parts that
+// Nothing in the file acts: no scripts, no forms, no actions, no embedded files. Of its annotations the words are taken
+// up and links, and of links only those within the document and to http, https and mailto. pdf.js has viewer parts that
 // do more; they also load pictures by names that the file chooses, so they stay out.
 import { rangesOf } from "./bytes.js";
 import { Finding } from "./finding.js";
 import { boxesOf, drawHit, placesInPieces } from "./marks.js";
+import { commentOf, notesOf, piecesOf, placeOf } from "./notes.js";
 import { outwardLink, SCHEMES } from "./pdf-links.js";
 import { printPages } from "./printing.js";
 import { Sheets } from "./sheets.js";
@@ -161,11 +162,15 @@ class PdfView {
       const content = await page.getTextContent({ includeMarkedContent: true, disableNormalization: true });
       const layer = new this.pdfjs.TextLayer({ textContentSource: content, container: text, viewport });
       await layer.render();
-      const links = await this.linksOf(page, viewport);
+      const annotations = await page.getAnnotations({ intent: "display" });
+      const notes = notesOf(annotations).map((note) => ({ ...note, place: placeOf(note, viewport) }));
+      const links = this.linksOf(annotations, viewport);
+      links.append(...this.commentsOf(notes));
       if (this.isClosed || !isWanted()) return;
       const hits = document.createElement("div");
       hits.className = "word-hits";
       sheet.textDivs = layer.textDivs;
+      sheet.notes = notes;
       sheet.replaceChildren(canvas, hits, text, links);
       sheet.classList.add("is-drawn");
       this.finding?.mark(sheet);
@@ -183,6 +188,7 @@ class PdfView {
     sheet.querySelectorAll("canvas").forEach((canvas) => { canvas.width = 0; canvas.height = 0; });
     sheet.replaceChildren();
     sheet.textDivs = null;
+    sheet.notes = [];
     sheet.hits = [];
     sheet.classList.remove("is-drawn");
   }
@@ -191,7 +197,9 @@ class PdfView {
     if (!this.texts.has(number)) {
       const page = await this.pdf.getPage(number);
       const content = await page.getTextContent({ includeMarkedContent: true, disableNormalization: true });
-      this.texts.set(number, content.items.filter((item) => item.str !== undefined).map((item) => item.str + (item.hasEOL ? " " : "")));
+      const notes = notesOf(await page.getAnnotations({ intent: "display" }));
+      const printed = content.items.filter((item) => item.str !== undefined).map((item) => item.str + (item.hasEOL ? " " : ""));
+      this.texts.set(number, [...printed, ...piecesOf(notes)]);
       if (!this.sheets.drawn.has(this.sheets.at(number))) page.cleanup();
     }
     return this.texts.get(number);
@@ -201,10 +209,11 @@ class PdfView {
     const divs = sheet.textDivs;
     const layer = sheet.querySelector(".word-hits");
     if (!divs || !layer) return [];
-    const pieces = divs.map((div) => div.textContent + (div.nextSibling?.nodeName === "BR" ? " " : ""));
-    return placesInPieces(pieces, terms).map(({ from, to }, number) => {
+    const printed = divs.map((div) => div.textContent + (div.nextSibling?.nodeName === "BR" ? " " : ""));
+    return placesInPieces([...printed, ...piecesOf(sheet.notes)], terms).map(({ from, to }, number) => {
+      if (from[0] >= divs.length) return drawHit(layer, [sheet.notes[from[0] - divs.length].place], number);
       const ranges = [];
-      for (let i = from[0]; i <= to[0]; i += 1) {
+      for (let i = from[0]; i <= Math.min(to[0], divs.length - 1); i += 1) {
         const node = divs[i].firstChild;
         if (!node) continue;
         const range = document.createRange();
@@ -217,11 +226,10 @@ class PdfView {
   }
 
   /** Links, and nothing else that the page would have us do. */
-  async linksOf(page, viewport) {
+  linksOf(annotations, viewport) {
     const layer = document.createElement("div");
     layer.className = "sheet-links";
-    const found = (await page.getAnnotations({ intent: "display" })).filter((one) => one.subtype === "Link").slice(0, LINKS);
-    for (const one of found) {
+    for (const one of annotations.filter(({ subtype }) => subtype === "Link").slice(0, LINKS)) {
       const url = one.url ? URL.parse(one.url) : null;
       let link = null;
       if (url && SCHEMES.includes(url.protocol)) {
@@ -233,14 +241,19 @@ class PdfView {
         link.addEventListener("click", () => this.goToDestination(one.dest));
       }
       if (!link) continue;
-      const [x1, y1, x2, y2] = viewport.convertToViewportRectangle(one.rect);
-      link.style.left = `${(Math.min(x1, x2) / viewport.width) * 100}%`;
-      link.style.top = `${(Math.min(y1, y2) / viewport.height) * 100}%`;
-      link.style.width = `${(Math.abs(x2 - x1) / viewport.width) * 100}%`;
-      link.style.height = `${(Math.abs(y2 - y1) / viewport.height) * 100}%`;
+      const [left, top, width, height] = placeOf(one, viewport);
+      link.style.left = `${left * 100}%`;
+      link.style.top = `${top * 100}%`;
+      link.style.width = `${width * 100}%`;
+      link.style.height = `${height * 100}%`;
       layer.append(link);
     }
     return layer;
+  }
+
+  commentsOf(notes) {
+    const icon = this.root.querySelector("[data-comment-icon]");
+    return notes.filter(({ isDrawn }) => !isDrawn).map((note) => commentOf(note, note.place, icon));
   }
 
   async goToDestination(destination) {
