@@ -24,6 +24,8 @@ OCR_DPI, LEAST_DPI = 300, 72
 MOST_SIDE = 20_000
 OBJECTS_LOOKED_AT = 200
 PIXEL_BITS = 24
+# Where a word was parted at the end of a line: PDFium's own signs for it, and other hyphens than the plain one.
+_PARTED = re.compile("[\x02\ufffe]|[\u00ad\u2010]\n")
 _DATE = re.compile(r"D:(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?")
 
 
@@ -151,7 +153,7 @@ def _text_of(page: pdfium.PdfPage) -> str:
     except pdfium.PdfiumError:
         return ""
     try:
-        return str(text_page.get_text_bounded()).replace("\r\n", "\n").replace("\r", "\n").replace("\ufffe", "-\n")
+        return _PARTED.sub("-\n", str(text_page.get_text_bounded()).replace("\r\n", "\n").replace("\r", "\n"))
     except (pdfium.PdfiumError, ValueError, UnicodeError):
         return ""
     finally:

@@ -213,6 +213,13 @@ def test_a_scan_that_lies_on_its_side_is_put_upright(turn: int, reading_lane: La
     assert told.pictures[-1].width > told.pictures[-1].height
 
 
+@pytest.mark.parametrize("hyphen", ["-", "\xad"])
+def test_a_word_that_was_parted_at_the_end_of_a_line_is_told_as_such(hyphen: str, reading_lane: Lane) -> None:
+    lines = f"The R\xfcck{hyphen}) Tj 0 -20 Td (zahlung of House 12{hyphen}) Tj 0 -20 Td (13"
+    data = pdf(lines).replace(b"/BaseFont /Helvetica", b"/BaseFont /Helvetica /Encoding /WinAnsiEncoding")
+    assert told_of(reading_lane, data, "a.pdf").text == "The Rück-\nzahlung of House 12-\n13"
+
+
 def test_a_scan_that_lies_a_little_askew_is_put_upright(reading_lane: Lane) -> None:
     askew = a_scan(*LINES).rotate(-4, resample=Image.Resampling.BICUBIC, fillcolor=255)
     told = told_of(reading_lane, packed(askew, "PNG"), "a.png")
