@@ -26,6 +26,7 @@ from documents.search.words import CJK, LEXEME, folded
 # Letters of text that are looked through for a hit's line, and letters of the line.
 LOOKED_THROUGH, LINE = 8_300, 220
 MARKED_WORDS = 400
+PARTED = re.compile(r"([^\W\d_])-\n[ \t]*([^\W\d_])")
 
 PLACES = """
     SELECT d.id, e.language,
@@ -125,9 +126,16 @@ def _places(ids: list[UUID], any_word: str) -> dict[UUID, _Place]:
     with connection.cursor() as cursor:
         cursor.execute(PLACES, {"ids": ids, "any": any_word, "letters": LOOKED_THROUGH})
         return {
-            key: _Place(language or "", text, piece or page, state or "", pages or 0, note or "")
+            key: _Place(language or "", _whole(text), piece or page, state or "", pages or 0, note or "")
             for key, language, _name, _note, piece, text, page, state, pages, note in cursor.fetchall()
         }
+
+
+def _whole(text: str) -> str:
+    """With words that were parted at the end of a line as one, as they are found (`search_plain`)."""
+    if "-\n" not in text:
+        return text
+    return PARTED.sub(lambda found: found[1] + found[2] if found[2].islower() else found[0], text)
 
 
 def _meant(places: dict[UUID, _Place], rows: Sequence[Document], any_word: str, found: Found) -> dict[str, set[str]]:

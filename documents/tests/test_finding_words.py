@@ -7,7 +7,9 @@ from accounts.models import User
 from documents.actions.topics import make_topic, tag_documents
 from documents.actions.versions import fetch_version, note_version
 from documents.models import Document, Version
-from documents.search import index_document
+from documents.search import index_document, parse
+from documents.search.finding import find
+from documents.search.hits import hits_of
 from documents.tests.library import found, names, read, write
 from documents.tests.making import put
 from documents.uploads import store_stream
@@ -192,3 +194,13 @@ def test_a_minus_before_a_phrase_leaves_its_words_apart_in(alice_actor: Actor) -
     for sort in ("best", "name"):
         assert names('anchor -"golden anchor"', alice_actor, sort=sort) == ["apart.pdf"]
         assert names('"which was golden" -"golden anchor"', alice_actor, sort=sort) == ["apart.pdf"]
+
+
+def test_a_word_parted_at_the_end_of_a_line_is_found_and_shown_as_one(alice_actor: Actor) -> None:
+    write(
+        "a.pdf", "first page", "Wir bitten um Rück-\nzahlung bis Freitag, Haus 12-\n13", by=alice_actor, language="de"
+    )
+    query = parse("rückzahlungen")
+    result = find(query, alice_actor)
+    [hit] = hits_of(result, query, list(Document.objects.filter(pk__in=result.ids)))
+    assert (str(hit.line), hit.page) == ("Wir bitten um <mark>Rückzahlung</mark> bis Freitag, Haus 12- 13", 2)

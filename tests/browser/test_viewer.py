@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Dialog, Page, Request, expect
 
 from documents.management.papers import mail, pdf, pdf_file, png
 from documents.tests.papers import NAME, field, form
+from documents.tests.papers import pdf as lines_of
 from tests.browser.conftest import Site, Visitor, Watch, make_person
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
@@ -128,6 +129,7 @@ def files() -> dict[str, bytes]:
         field("Tx", "20 190 300 210", "/T (secret) /Ff 8192 /V (hunter2)"),
         "/Subtype /Text /T (Gina) /Contents (Ask the notary <b>about</b> the seal) /Rect [350 250 370 270]",
     )
+    found["parted.pdf"] = lines_of("Please make the repay-) Tj 0 -24 Td (ment by Friday, House 12-) Tj 0 -24 Td (13")
     found["long.txt"] = b"one\n" * 1500 + b"a N\xc3\xa9edle here\n" + b"two\n" * 9
     if CORPUS.is_dir():
         for folder in ("active", "lies", "pdf"):
@@ -314,6 +316,12 @@ def test_what_was_written_on_a_page_is_marked_and_comments_are_told(reader: Read
     page.fill("[data-find-words]", "hunter2")
     expect(page.locator("[data-find-told]")).to_have_text("Not found")
     reader.assert_nothing_acted("filled.pdf")
+
+    page = reader.open("parted.pdf", "?q=repayment")
+    expect(page.locator("[data-find-told]")).to_have_text("1 of 1", timeout=60_000)
+    expect(page.locator(".word-hit.is-current")).to_have_count(2)
+    page.fill("[data-find-words]", "12- 13")
+    expect(page.locator("[data-find-told]")).to_have_text("1 of 1")
 
 
 def test_a_password_is_asked_for_in_the_page_and_never_sent(reader: Reader) -> None:

@@ -4,6 +4,8 @@
 const PIECES = /(-?)"([^"]*)"|(\S+)/g;
 const EDGES = /^["'()*.,;!?]+|["'()*.,;!?]+$/g;
 const SHORT = 2;
+const SMALL = /^\p{Ll}/u;
+const PARTED = /(?<=\p{L})[-\u00ad\u2010] +$/u;
 
 export function fold(text) {
   return text.toLowerCase().normalize("NFKD").replace(/[\u0300-\u036f]/g, "").replace(/\s/g, " ");
@@ -34,12 +36,18 @@ export function placesOf(folded, terms) {
   return found.filter((place, i) => !found.slice(Math.max(0, i - 20), i).some((before) => before[1] > place[0]));
 }
 
-/** The same for a text given in pieces: of each place the piece and the offset where it starts and ends. */
+/** The same for a text given in pieces: of each place the piece and the offset where it starts and ends.
+ *  A word that was parted at the end of a piece is one, as it is for the search. */
 export function placesInPieces(pieces, terms) {
   let folded = "";
   const origins = [];
   pieces.forEach((piece, index) => {
     let offset = 0;
+    const parted = SMALL.test(piece) ? PARTED.exec(folded.slice(-5))?.[0].length ?? 0 : 0;
+    if (parted) {
+      folded = folded.slice(0, -parted);
+      origins.length -= parted;
+    }
     for (const character of piece) {
       const one = fold(character);
       for (let i = 0; i < one.length; i += 1) origins.push([index, offset, offset + character.length]);
