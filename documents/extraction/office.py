@@ -4,8 +4,10 @@ Read by our own code, part by part in a stream: headers, footnotes, comments and
 along, sheets and slides are pages, and nothing is ever held that is larger than its limit.
 """
 
+import posixpath
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import BinaryIO
 
@@ -49,6 +51,28 @@ def _properties(archive: Archive, part: str) -> tuple[str, str]:
             pass
     moment = found.get("created") or found.get("creation-date") or found.get("date") or ""
     return found.get("title", "").strip(), moment.strip().replace("Z", "+00:00")
+
+
+def _related(archive: Archive, part: str) -> dict[str, tuple[str, str]]:
+    """The parts that a part names, by the id it calls them by: what each is to it, and its name. None from outside."""
+    folder, name = posixpath.split(part)
+    found: dict[str, tuple[str, str]] = {}
+
+    def start(element: str, attributes: Attributes) -> None:
+        target = posixpath.normpath(posixpath.join("/", folder, attributes.get("Target", ""))).lstrip("/")
+        if _local(element) == "Relationship" and attributes.get("TargetMode") != "External" and target in archive:
+            found[attributes.get("Id", "")] = (attributes.get("Type", "").rpartition("/")[2], target)
+
+    relations = f"{folder}/_rels/{name}.rels"
+    if relations in archive:
+        with suppress(Unreadable):
+            parse(archive.chunks(relations), start)
+    return found
+
+
+def _id_of(attributes: Attributes) -> str:
+    """By which a part is called: the attribute "id" of the relations' namespace, whatever that is called here."""
+    return next((value for key, value in attributes.items() if ":" in key and _local(key) == "id"), "")
 
 
 # --- Word ---------------------------------------------------------------------------------------------
@@ -145,19 +169,21 @@ def _tell(pages: list[str], teller: Teller) -> None:
 
 
 class _Slide:
+    """The text of a slide, of its notes, and of comments and boxes of text wherever they are."""
+
     def __init__(self) -> None:
         self.parts: list[str] = []
         self._is_text = False
 
     def start(self, name: str, _attributes: Attributes) -> None:
         name = _local(name)
-        self._is_text = name == "t"
+        self._is_text = name in {"t", "text"}
         if name in {"br", "tc"}:
             self.parts.append("\n" if name == "br" else "\t")
 
     def end(self, name: str) -> None:
         self._is_text = False
-        if _local(name) == "p":
+        if _local(name) in {"p", "cm", "comment", "threadedComment"}:
             self.parts.append("\n")
 
     def text(self, data: str) -> None:
@@ -168,19 +194,33 @@ class _Slide:
 def read_pptx(file: BinaryIO, teller: Teller, limits: Limits) -> None:
     archive = Archive(file, limits.unpacked_bytes)
     title, written_at = _properties(archive, "docProps/core.xml")
-    slides = _by_number(archive.names, r"ppt/slides/slide\d+\.xml")
+    related = _related(archive, "ppt/presentation.xml")
+    in_order: list[str] = []
+
+    def start(name: str, attributes: Attributes) -> None:
+        if _local(name) == "sldId" and (slide := related.get(_id_of(attributes))):
+            in_order.append(slide[1])
+
+    parse(archive.chunks("ppt/presentation.xml"), start)
+    slides = in_order or _by_number(archive.names, r"ppt/slides/slide\d+\.xml")
     teller.facts("pptx", len(slides), title, written_at)
     for slide in slides[: limits.pages + 1]:
         reader = _Slide()
         parse(archive.chunks(slide), reader.start, reader.end, reader.text)
-        notes = slide.replace("slides/slide", "notesSlides/notesSlide")
-        if notes in archive:
-            reader.parts.append("\n")
-            try:
-                parse(archive.chunks(notes), reader.start, reader.end, reader.text)
-            except Unreadable:
-                pass
+        _read_beside(archive, slide, {"notesSlide", "comments", "comment"}, reader)
         teller.page(_tidy("".join(reader.parts)))
+
+
+def _read_beside(archive: Archive, part: str, kinds: set[str], reader: _Slide) -> None:
+    """What belongs to a slide or a sheet and is a part of its own; a damaged one costs no more than itself."""
+    parts = [(kind, name) for kind, name in _related(archive, part).values() if kind in kinds]
+    # What is a thread stands in the older kind of comments too, as a hint to use a newer program.
+    is_thread = any(kind == "threadedComment" for kind, _name in parts)
+    for kind, name in parts:
+        if not (is_thread and kind == "comments"):
+            reader.parts.append("\n")
+            with suppress(Unreadable):
+                parse(archive.chunks(name), reader.start, reader.end, reader.text)
 
 
 # --- Sheets ---------------------------------------------------------------------------------------------
@@ -298,12 +338,15 @@ class _Sheet:
 def read_xlsx(file: BinaryIO, teller: Teller, limits: Limits) -> None:
     archive = Archive(file, limits.unpacked_bytes)
     title, written_at = _properties(archive, "docProps/core.xml")
+    related = _related(archive, "xl/workbook.xml")
     names: list[str] = []
+    in_order: list[str] = []
     epoch = [datetime(1899, 12, 30)]  # noqa: DTZ001 (cells know no zone)
 
     def start(name: str, attributes: Attributes) -> None:
         if _local(name) == "sheet":
             names.append(attributes.get("name", ""))
+            in_order.append(related.get(_id_of(attributes), ("", ""))[1])
         elif _local(name) == "workbookPr" and attributes.get("date1904") in {"1", "true"}:
             epoch[0] = datetime(1904, 1, 1)  # noqa: DTZ001
 
@@ -312,13 +355,15 @@ def read_xlsx(file: BinaryIO, teller: Teller, limits: Limits) -> None:
     if "xl/sharedStrings.xml" in archive:
         parse(archive.chunks("xl/sharedStrings.xml"), strings.start, strings.end, strings.text)
     dates = _dates_among_styles(archive)
-    sheets = _by_number(archive.names, r"xl/worksheets/sheet\d+\.xml")
+    if not any(in_order):
+        in_order = _by_number(archive.names, r"xl/worksheets/sheet\d+\.xml")
+    sheets = [(part, names[at] if at < len(names) else "") for at, part in enumerate(in_order) if part]
     teller.facts("xlsx", len(sheets), title, written_at)
-    for index, part in enumerate(sheets[: limits.pages + 1]):
-        sheet = _Sheet(strings.found, dates, epoch[0])
+    for part, name in sheets[: limits.pages + 1]:
+        sheet, beside = _Sheet(strings.found, dates, epoch[0]), _Slide()
         parse(archive.chunks(part), sheet.start, sheet.end, sheet.text)
-        name = names[index] if index < len(names) else ""
-        teller.page("\n".join([name, *sheet.rows]).strip())
+        _read_beside(archive, part, {"comments", "threadedComment", "drawing"}, beside)
+        teller.page("\n".join([name, *sheet.rows, _tidy("".join(beside.parts))]).strip())
 
 
 # --- OpenDocument ----------------------------------------------------------------------------------------

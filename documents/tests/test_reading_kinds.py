@@ -191,6 +191,77 @@ def test_what_is_told_to_be_a_picture_is_read_as_one(mark: tuple[int, bytes, str
     assert kind_of(io.BytesIO(data), len(data), kind) == Kind.IMAGE
 
 
+def relations(**parts: str) -> str:
+    """The list of what a part names: the id, and with it the kind and the target."""
+    made = (
+        f'<Relationship Id="{key}" Type="{RELATIONS}/{kind}" Target="{target}"/>'
+        for key, (kind, target) in ((key, said.split(" ")) for key, said in parts.items())
+    )
+    return f'<Relationships xmlns="{PACKAGE}">{"".join(made)}</Relationships>'
+
+
+def test_slides_are_in_their_order_with_their_notes_and_comments(reading_lane: Lane) -> None:
+    def drawn(text: str) -> str:
+        return f'<p:sld xmlns:p="{SLIDES}" xmlns:a="{DRAWING}"><a:p><a:r><a:t>{text}</a:t></a:r></a:p></p:sld>'
+
+    parts = {
+        "ppt/presentation.xml": f'<p:presentation xmlns:p="{SLIDES}" xmlns:r="{RELATIONS}"><p:sldIdLst>'
+        '<p:sldId id="256" r:id="b"/><p:sldId id="257" r:id="a"/><p:sldId id="258" r:id="none"/></p:sldIdLst>'
+        "</p:presentation>",
+        "ppt/_rels/presentation.xml.rels": relations(a="slide slides/slide1.xml", b="slide /ppt/slides/slide2.xml"),
+        "ppt/slides/slide1.xml": drawn("Written first"),
+        "ppt/slides/slide2.xml": drawn("Shown first"),
+        "ppt/slides/slide3.xml": drawn("Thrown away"),
+        "ppt/slides/_rels/slide2.xml.rels": relations(
+            n="notesSlide ../notesSlides/notesSlide7.xml",
+            c="comments ../comments/comment1.xml",
+            x="image ../../../etc/x",
+        ),
+        "ppt/notesSlides/notesSlide7.xml": drawn("Say this slowly"),
+        "ppt/comments/comment1.xml": f'<p:cmLst xmlns:p="{SLIDES}"><p:cm><p:text>Too long</p:text></p:cm></p:cmLst>',
+    }
+    told = told_of(reading_lane, with_parts(parts), "a.pptx")
+    assert [page.text.split("\n") for page in told.pages] == [
+        ["Shown first", "", "Say this slowly", "", "Too long"],
+        ["Written first"],
+    ]
+
+
+def test_sheets_are_in_their_order_with_comments_and_boxes(reading_lane: Lane) -> None:
+    def sheet(text: str) -> str:
+        cell = f'<c t="inlineStr"><is><t>{text}</t></is></c>'
+        return f'<worksheet xmlns="{MAIN}"><sheetData><row>{cell}</row></sheetData></worksheet>'
+
+    parts = {
+        "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{RELATIONS}"><sheets>'
+        '<sheet name="Now" sheetId="2" r:id="b"/><sheet name="Before" sheetId="1" r:id="a"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": relations(
+            a="worksheet worksheets/sheet1.xml", b="worksheet worksheets/Other.xml"
+        ),
+        "xl/worksheets/sheet1.xml": sheet("older"),
+        "xl/worksheets/Other.xml": sheet("newer"),
+        "xl/worksheets/_rels/Other.xml.rels": relations(
+            c="comments ../comments1.xml", d="drawing ../drawings/drawing1.xml", e="comments ../gone.xml"
+        ),
+        "xl/comments1.xml": f'<comments xmlns="{MAIN}"><commentList><comment ref="A1"><text><r><t>ask the bank</t></r>'
+        "</text></comment></commentList></comments>",
+        "xl/drawings/drawing1.xml": f'<d xmlns:a="{DRAWING}"><a:p><a:r><a:t>a box of text</a:t></a:r></a:p></d>',
+    }
+    told = told_of(reading_lane, with_parts(parts), "a.xlsx")
+    assert [page.text.split("\n") for page in told.pages] == [
+        ["Now", "newer", "ask the bank", "", "a box of text"],
+        ["Before", "older"],
+    ]
+    # A thread is told by itself; what stands for it in older programs is not.
+    parts["xl/worksheets/_rels/Other.xml.rels"] = relations(
+        c="comments ../comments1.xml", t="threadedComment ../threads/t.xml"
+    )
+    parts["xl/threads/t.xml"] = (
+        "<ThreadedComments><threadedComment><text>ask again</text></threadedComment></ThreadedComments>"
+    )
+    assert told_of(reading_lane, with_parts(parts), "a.xlsx").pages[0].text.split("\n") == ["Now", "newer", "ask again"]
+
+
 @pytest.mark.parametrize(("name", "kind", "more"), PICTURES, ids=[picture[0] for picture in PICTURES])
 def test_words_on_a_picture_are_recognised_with_their_places(
     name: str, kind: str, more: dict[str, Any], reading_lane: Lane
