@@ -1,7 +1,7 @@
 """What each filter asks of a document, as conditions on rows that the actor may see anyway."""
 
 from collections.abc import Callable
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 
 from django.contrib.postgres.search import SearchVectorField
 from django.db.models import Exists, Lookup, OuterRef, Q, QuerySet
@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from accounts.actors import Actor
 from documents.models import Document, DocumentTopic, Folder, Reading, ReadingState, Star, Topic
 from documents.names import name_key
-from documents.search.grammar import Filter, Problem, Query, moment_of, size_of
+from documents.search.grammar import Filter, Problem, Query, moment_of, period_of, size_of
 from documents.search.kinds import EXACT, KINDS
 from documents.search.languages import SAME_AS
 from sharing import access
@@ -21,7 +21,7 @@ NAMED_ALIKE = 50
 NOTHING = Q(pk__in=[])
 Through = Callable[[QuerySet[Document]], QuerySet[Document]]
 # A document has one of these only: asked for twice, either will do.
-EITHER = frozenset({"type", "in", "lang", "state"})
+EITHER = frozenset({"type", "in", "lang", "state", "written"})
 
 
 @SearchVectorField.register_lookup
@@ -112,6 +112,15 @@ def _year(item: Filter, actor: Actor, problems: list[Problem]) -> Q:
     return Q(created_at__gte=_day(date(year, 1, 1)), created_at__lt=_day(date(year + 1, 1, 1)))
 
 
+def _written(item: Filter, actor: Actor, problems: list[Problem]) -> Q:
+    """By what the file says of itself; files say it without a zone, so days are those of UTC."""
+    period = period_of(item.value)
+    if period is None:
+        return NOTHING
+    first, after = (datetime.combine(day, time.min, UTC) for day in period)
+    return Q(Exists(_readings().filter(written_at__gte=first, written_at__lt=after)))
+
+
 def _is(item: Filter, actor: Actor, problems: list[Problem]) -> Q:
     if item.value == "mine":
         return Q(user=actor.user)
@@ -165,6 +174,7 @@ def _name(item: Filter, actor: Actor, problems: list[Problem]) -> Q:
 
 
 CONDITIONS = {
-    "topic": _topic, "type": _type, "in": _in, "before": _before, "after": _after, "year": _year, "is": _is,
+    "topic": _topic, "type": _type, "in": _in, "before": _before, "after": _after, "year": _year,
+    "written": _written, "is": _is,
     "no": _no, "size": _size, "lang": _lang, "state": _state, "name": _name,
 }  # fmt: skip

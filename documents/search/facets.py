@@ -6,19 +6,21 @@ only where the actor may see it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from uuid import UUID
 
 from django.db.models import Count, QuerySet
 from django.db.models.functions import ExtractYear
 from django.utils import timezone
-from django.utils.translation import get_language_info, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.actors import Actor
 from documents.models import Document, DocumentTopic, Reading, ReadingState
 from documents.search.finding import ask, newest
 from documents.search.grammar import Filter, Query
 from documents.search.kinds import kind_word
+from documents.search.languages import language_name
 from documents.search.words import spoken
 from sharing import access
 
@@ -121,6 +123,13 @@ def _counted(ids: Sequence[UUID], actor: Actor) -> list[tuple[str, str, list[tup
         .annotate(n=Count("pk"))
     )
     readings = Reading.objects.filter(version__current_of__in=ids)
+    written = (
+        readings.exclude(written_at=None)
+        .annotate(year=ExtractYear("written_at", tzinfo=UTC))
+        .order_by()
+        .values_list("year")
+        .annotate(n=Count("pk"))
+    )
     languages = readings.exclude(language="").order_by().values_list("language").annotate(n=Count("pk"))
     states = readings.order_by().values_list("state").annotate(n=Count("pk"))
     words = dict(ReadingState.choices)
@@ -129,6 +138,7 @@ def _counted(ids: Sequence[UUID], actor: Actor) -> list[tuple[str, str, list[tup
         ("topic", _("Topic"), [(name, name, n) for name, n in topics]),
         ("type", _("Kind"), [(kind, str(KIND_LABELS[kind]), n) for kind, n in kinds.items()]),
         ("year", _("Added in"), [(str(year), str(year), n) for year, n in years]),
+        ("written", _("Written in"), [(str(year), str(year), n) for year, n in written]),
         ("lang", _("Language"), [(code, language_name(code), n) for code, n in languages]),
         ("state", _("Text"), [(state, str(words[state]), n) for state, n in states]),
     ]
@@ -137,7 +147,7 @@ def _counted(ids: Sequence[UUID], actor: Actor) -> list[tuple[str, str, list[tup
 def _made(query: Query, key: str, label: str, values: list[tuple[str, str, int]]) -> Facet:
     chosen = set(query.having(key))
     values.sort(key=lambda value: (value[0] not in chosen, -value[2], value[1].casefold()))
-    if key == "year":
+    if key in {"year", "written"}:
         values.sort(key=lambda value: value[0], reverse=True)
     choices = [
         Choice(shown, n, query.toggled(Filter(key, value)).line, value in chosen) for value, shown, n in values[:SHOWN]
@@ -149,10 +159,3 @@ def _made(query: Query, key: str, label: str, values: list[tuple[str, str, int]]
 def languages_of(actor: Actor) -> list[str]:
     """The languages that occur where the actor may look."""
     return spoken(access.vaults_seen(actor))
-
-
-def language_name(code: str) -> str:
-    try:
-        return str(get_language_info(code)["name_translated"])
-    except KeyError:
-        return code

@@ -316,6 +316,26 @@ def moment_of(value: str, today: date) -> date | None:
     return None
 
 
+def _period(value: str) -> str | None:
+    return value if period_of(value) is not None else None
+
+
+def period_of(value: str) -> tuple[date, date] | None:
+    """Of a year, a month or a day its first day, and the day after its last."""
+    found = _DATE.fullmatch(value)
+    first = moment_of(value, date(2000, 1, 1)) if found else None
+    if found is None or first is None:
+        return None
+    try:
+        if found[3]:
+            return first, first + timedelta(days=1)
+        # The first of the month, or the year, that comes next.
+        year, month = (first.year, first.month + 1) if found[2] else (first.year + 1, 1)
+        return first, date(year + month // 13, month - 12 * (month // 13), 1)
+    except (ValueError, OverflowError):
+        return None
+
+
 def _year(value: str) -> str | None:
     return value if re.fullmatch(r"(19|20|21)\d\d", value) else None
 
@@ -351,6 +371,7 @@ READERS: dict[str, Callable[[str], str | None]] = {
     "before": _moment,
     "after": _moment,
     "year": _year,
+    "written": _period,
     "is": _one_of(IS),
     "no": _one_of(NO),
     "size": _size,
@@ -371,6 +392,7 @@ HINTS: dict[str, Callable[[], str]] = {
     "before": lambda: _("Write a date like 2024, 2024-05 or 2024-05-17, or 7d, 2w, 3m, 1y ago."),
     "after": lambda: _("Write a date like 2024, 2024-05 or 2024-05-17, or 7d, 2w, 3m, 1y ago."),
     "year": lambda: _("Write a year like 2024."),
+    "written": lambda: _("Write a year, a month or a day, like 2024, 2024-05 or 2024-05-17."),
     "is": lambda: _choices(IS),
     "no": lambda: _choices(NO),
     "size": lambda: _("Write a size like >5mb or <100kb."),

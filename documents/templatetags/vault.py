@@ -20,6 +20,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from documents.names import shown_name, split_name
+from documents.search.languages import language_name
 from documents.viewing.neighbours import PARAMETER, Origin
 from docuvault.lib import icons
 
@@ -151,6 +152,12 @@ def kind_of_type(content_type: str) -> Kind:
 def shown(name: str) -> str:
     """A name with the characters that hide or reorder others written out."""
     return shown_name(name)
+
+
+@register.filter
+def language_word(code: str) -> str:
+    """A language's name."""
+    return language_name(code)
 
 
 @register.filter

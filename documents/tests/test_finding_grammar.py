@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from documents.search.form import fields_of, query_of
-from documents.search.grammar import Clause, Filter, Term, moment_of, parse, size_of
+from documents.search.grammar import Clause, Filter, Term, moment_of, parse, period_of, size_of
 
 PIECES = st.sampled_from(
     [
@@ -103,3 +103,23 @@ def test_moments_and_sizes_mean_what_they_say() -> None:
     assert moment_of("2023-13", today) is None
     assert moment_of("9999y", today) is None
     assert size_of(">1.5kb") == (">", 1536)
+
+
+@pytest.mark.parametrize(
+    ("said", "period"),
+    [
+        ("2019", (date(2019, 1, 1), date(2020, 1, 1))),
+        ("2019-12", (date(2019, 12, 1), date(2020, 1, 1))),
+        ("2020-2", (date(2020, 2, 1), date(2020, 3, 1))),
+        ("2020-02-29", (date(2020, 2, 29), date(2020, 3, 1))),
+        ("9998", (date(9998, 1, 1), date(9999, 1, 1))),
+    ],
+)
+def test_a_period_has_a_first_day_and_one_after_its_last(said: str, period: tuple[date, date]) -> None:
+    assert period_of(said) == period
+
+
+@pytest.mark.parametrize("said", ["", "9999", "2019-13", "2019-02-30", "7d", "yesterday", "0000", "19", "2019-12-31-1"])
+def test_what_is_no_period_is_said(said: str) -> None:
+    assert period_of(said) is None
+    assert parse(f"written:{said}").problems

@@ -21,13 +21,14 @@ from documents.forms import NameForm
 from documents.listing import SORTS, BadCursor, mark_for, page_of
 from documents.models import Document
 from documents.search import facets_of, find_documents, meant, more_like, named, parse
-from documents.search.facets import KIND_LABELS, language_name, languages_of
+from documents.search.facets import KIND_LABELS, languages_of
 from documents.search.finding import SORTS as ORDERS
 from documents.search.finding import BadCursor as BadPlace
 from documents.search.finding import Found
 from documents.search.form import fields_of, query_of
 from documents.search.grammar import IS, LINE_LIMIT, NO, Query
 from documents.search.hits import Hit, hits_of
+from documents.search.languages import language_name
 from documents.templatetags.vault import address
 from documents.tree import paths_of
 from documents.viewing.neighbours import Origin
