@@ -33,7 +33,7 @@ from sharing.audit import Verb
 
 logger = logging.getLogger(__name__)
 
-# What a version was read by. Raise it when readers find more than before: `reread --all` then has work to do.
+# What a version was read by. Raise it when readers find more than before: `reread --outdated` then has work to do.
 READER = 2
 MOST_ATTEMPTS = 3
 BEAT_SECONDS = 2.0
