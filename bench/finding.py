@@ -45,6 +45,17 @@ def say(asked: dict[str, Any]) -> None:
     print(json.dumps(answer))
 
 
+def grow(asked: dict[str, Any]) -> None:
+    """Print how long each line takes the same kind of person in a small library and in a large one, in turns."""
+    people = [Actor.for_user(User.objects.get(handle=handle)) for handle in asked["handles"]]
+    answer = {}
+    for name, line in asked["lines"].items():
+        query = parse(line)
+        small, large = in_turns(asked["times"], *(partial(find_documents, query, by) for by in people))
+        answer[name] = {"small": small, "large": large}
+    print(json.dumps(answer))
+
+
 def _bare(line: str, owner: str) -> Callable[[], object]:
     function = "phraseto_tsquery" if line.startswith('"') else "plainto_tsquery"
     words = WRITTEN.get(line, line.strip('"'))
