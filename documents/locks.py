@@ -21,13 +21,23 @@ def lock_vault(owner_id: UUID, *, is_shared: bool = False) -> None:
 
 def lock_habits(user_id: UUID) -> None:
     """Wait in line to learn what somebody files where, until the transaction ends."""
-    digest = hashlib.sha256(f"habits {user_id}".encode()).digest()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(digest[:8], "big", signed=True)])
+    _wait_in_line(f"habits {user_id}")
+
+
+def lock_upload(upload_id: UUID) -> None:
+    """Wait in line with whoever brings the same upload, until the transaction ends. Before any other lock.
+
+    One way in takes the quota before the upload's row is there, the other one after it: they would wait for each other.
+    """
+    _wait_in_line(f"upload {upload_id}")
 
 
 def lock_names(owner_id: UUID, folder_id: UUID | None) -> None:
     """Wait in line for the numbered names of one folder, until the transaction ends."""
-    digest = hashlib.sha256(f"names {owner_id} {folder_id}".encode()).digest()
+    _wait_in_line(f"names {owner_id} {folder_id}")
+
+
+def _wait_in_line(what: str) -> None:
+    digest = hashlib.sha256(what.encode()).digest()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(digest[:8], "big", signed=True)])

@@ -1,11 +1,16 @@
 """Two acts at the same moment: one after the other in the end, no deadlock, no half, every byte counted."""
 
+import io
+import time
+import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
 
 import pytest
+from django.db import IntegrityError
 from django.db.models import Sum
 
+from accounts import quota
 from accounts.actors import Actor
 from accounts.models import Quota, User
 from documents.actions.documents import move_document, rename_document, star_document
@@ -14,10 +19,12 @@ from documents.actions.folders import ensure_folder_path, make_folder, move_fold
 from documents.actions.selection import move_items, trash_items
 from documents.actions.topics import delete_topic, make_topic, tag_documents, untag_documents
 from documents.actions.trash import empty_trash, purge, restore, restore_entries, trash_document, trash_folder
-from documents.models import Document, DocumentTopic, Folder, PendingDeletion, Star, TrashEntry, Version
+from documents.models import Document, DocumentTopic, Folder, PendingDeletion, Star, TrashEntry, Upload, Version
 from documents.tests.making import at_once, folders, put
 from documents.tests.test_folders import paths_are_true
 from documents.uploads import UploadRefused
+from documents.uploads.beginning import begin_upload
+from documents.uploads.whole import file_whole
 from sharing.access import NotAllowed, NotVisible
 from sharing.models import AuditEvent, Share, ShareLevel
 
@@ -210,3 +217,26 @@ def test_a_document_restored_twice_at_once_is_there_once(alice: User, alice_acto
         assert len(refusals(results)) == 2
         assert Folder.objects.live().filter(name=f"F{n}").count() == 1
     vault_is_whole(alice)
+
+
+def test_one_upload_begun_and_brought_whole_at_once_do_not_wait_for_each_other(
+    alice_actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole one has its row and wants the quota, while the other has the quota and wants the row."""
+    take, upload_id = quota.take, uuid.uuid4()
+
+    def take_late(owner_id: uuid.UUID, size_bytes: int) -> None:
+        time.sleep(0.5)
+        take(owner_id, size_bytes)
+
+    def begin_late() -> object:
+        time.sleep(0.25)
+        return begin_upload("a.txt", 5, None, by=alice_actor, upload_id=upload_id)
+
+    monkeypatch.setattr(quota, "take", take_late)
+    whole, begun = at_once(
+        [lambda: file_whole("a.txt", io.BytesIO(b"12345"), 5, None, by=alice_actor, upload_id=upload_id), begin_late]
+    )
+    assert isinstance(whole, Upload), whole
+    assert isinstance(begun, IntegrityError), begun
+    assert Document.objects.get().name == "a.txt"

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from accounts import quota
 from accounts.actors import Actor
 from accounts.models import User
-from documents.locks import lock_vault
+from documents.locks import lock_upload, lock_vault
 from documents.models import Document, Folder, Upload
 from documents.names import clean_name
 from documents.uploads.refusals import TooLarge, UploadRefused
@@ -46,6 +46,8 @@ def begin_upload(
         folder = access.require_replacing(by, replaces).folder
     name, owner = admit(name, size_bytes, folder, by=by, replaces=replaces)
     with told_when_refused(name, owner, by), transaction.atomic():
+        if upload_id is not None:
+            lock_upload(upload_id)
         if object_key:
             _need_not_outlive_a_crash()
         # With the vault's lock the folder cannot be purged between the check and the commit.

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from accounts import quota
 from accounts.actors import Actor
-from documents.locks import lock_names, lock_vault
+from documents.locks import lock_names, lock_upload, lock_vault
 from documents.models import Folder, Upload, UploadState
 from documents.names import name_key
 from documents.sniffing import HEAD_BYTES, sniff
@@ -102,6 +102,8 @@ def file_whole(
     )
     try:
         with told_when_refused(name, owner, by), transaction.atomic():
+            if upload_id is not None:
+                lock_upload(upload_id)
             _file(upload, received, by)
             if now() - put_at > PATIENCE:
                 raise StoreUnavailable("the object may have been swept away")
