@@ -43,6 +43,7 @@ QUERIES: dict[str, tuple[str, dict[str, float]]] = {
     "phrase": ('"the invoice"', {"librarian": 167, "visitor": 221}),
     "a wrong letter": ("insurannce", {"librarian": 219, "visitor": 219}),
 }
+LINES = {name: line for name, (line, _limits) in QUERIES.items()}
 # What the statements before and after the one that finds may take together: whose vaults, stems, ranks.
 STATEMENTS_MS = 20
 FILED_RECALL, FILED_PRECISION = 0.75, 0.95
@@ -140,12 +141,19 @@ def rows(vault: RunningVault) -> Iterator[Row]:
         yield from _growth(vault, who)
 
 
+def _told(vault: RunningVault, name: str, *asked: dict[str, Any]) -> dict[str, Any]:
+    """What a function of `bench.finding` prints, run beside the stack."""
+    call = f"{name}({', '.join(map(repr, asked))})"
+    answer: dict[str, Any] = json.loads(
+        vault.manage("shell", "--no-imports", "-c", f"from bench.finding import {name}; {call}")
+    )
+    return answer
+
+
 def _growth(vault: RunningVault, who: str) -> Iterator[Row]:
     """The search in the largest library beside the one before it."""
-    lines = {name: line for name, (line, _limits) in QUERIES.items()}
-    asked = {"handles": [f"{who}{size}" for size in SIZES[-2:]], "times": SQL_TIMES, "lines": lines}
-    answer = json.loads(vault.manage("shell", "--no-imports", "-c", f"from bench.finding import grow; grow({asked!r})"))
-    for name, taken in answer.items():
+    asked = {"handles": [f"{who}{size}" for size in SIZES[-2:]], "times": SQL_TIMES, "lines": LINES}
+    for name, taken in _told(vault, "grow", asked).items():
         small, large = _p95(taken["small"]), _p95(taken["large"])
         yield Row(
             f"find, {name}, {who}: p95 at {SIZES[-1]:,} beside {SIZES[-2]:,}",
@@ -159,10 +167,8 @@ def _growth(vault: RunningVault, who: str) -> Iterator[Row]:
 
 def _by_sql(vault: RunningVault, who: str, size: int, owner: str) -> Iterator[Row]:
     """The search itself, in one process, beside one statement that does the same without asking who may see what."""
-    lines = {name: line for name, (line, _limits) in QUERIES.items()}
-    asked = {"handle": f"{who}{size}", "owner": owner, "times": SQL_TIMES, "lines": lines}
-    answer = json.loads(vault.manage("shell", "--no-imports", "-c", f"from bench.finding import say; say({asked!r})"))
-    for name, taken in answer.items():
+    asked = {"handle": f"{who}{size}", "owner": owner, "times": SQL_TIMES, "lines": LINES}
+    for name, taken in _told(vault, "say", asked).items():
         ours, bare = taken["ours"], taken["bare"]
         ratio = _p95(ours) / _p95(bare)
         # Some statements are sent beside the one: what they cost is seen where that one takes next to nothing.
@@ -199,7 +205,7 @@ def _by_page(vault: RunningVault, who: str, size: int) -> Iterator[Row]:
 
 def _quality(vault: RunningVault) -> Iterator[Row]:
     """How good finding is, on the set with known answers, in a vault of its own."""
-    made = json.loads(vault.manage("shell", "--no-imports", "-c", "from bench.finding import judge; judge()"))
+    made = _told(vault, "judge")
     for name, least in (("recall", RECALL), ("reciprocal", RECIPROCAL)):
         label = {"recall": "recall@10", "reciprocal": "mean reciprocal rank"}[name]
         value = made["all"][name]

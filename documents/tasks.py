@@ -202,7 +202,9 @@ def learn_all_filing(after: str = "") -> None:
     `after`: the id of whoever came last, where a job before this one has used up its time.
     """
     ends_at = _half_time()
-    people = User.objects.filter(is_active=True, **({"pk__gt": UUID(after)} if after else {})).order_by("pk")
+    people = User.objects.filter(is_active=True).order_by("pk")
+    if after:
+        people = people.filter(pk__gt=UUID(after))
     with Classifier() as classifier:
         for user in people.iterator():
             learning.learn(user, classifier)

@@ -329,9 +329,9 @@ def period_of(value: str) -> tuple[date, date] | None:
     try:
         if found[3]:
             return first, first + timedelta(days=1)
-        # The first of the month, or the year, that comes next.
-        year, month = (first.year, first.month + 1) if found[2] else (first.year + 1, 1)
-        return first, date(year + month // 13, month - 12 * (month // 13), 1)
+        if found[2]:
+            return first, date(first.year + first.month // 12, first.month % 12 + 1, 1)
+        return first, date(first.year + 1, 1, 1)
     except (ValueError, OverflowError):
         return None
 

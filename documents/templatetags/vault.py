@@ -25,6 +25,8 @@ from documents.viewing.neighbours import PARAMETER, Origin
 from docuvault.lib import icons
 
 register = template.Library()
+# Django has a filter of that name, which knows no language but its own.
+register.filter("language_word", language_name)
 
 
 class Kind(NamedTuple):
@@ -152,12 +154,6 @@ def kind_of_type(content_type: str) -> Kind:
 def shown(name: str) -> str:
     """A name with the characters that hide or reorder others written out."""
     return shown_name(name)
-
-
-@register.filter
-def language_word(code: str) -> str:
-    """A language's name."""
-    return language_name(code)
 
 
 @register.filter

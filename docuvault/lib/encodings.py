@@ -57,19 +57,22 @@ def decoded(data: bytes, label: str = "") -> str:
 
     `label`: what somebody says of the encoding; it is not asked where a mark says otherwise.
     """
-    encoding, mark = encoding_of(data)
+    encoding, mark = _marked(data)
     if label and not mark:
         with suppress(LookupError):
             encoding = codec_of(label)
+    encoding = encoding or _without_mark(data)
     return codecs.getincrementaldecoder(encoding)(errors="replace").decode(data[mark:])
 
 
 def encoding_of(data: bytes) -> tuple[str, int]:
     """Python's name of the encoding, and how many bytes of mark stand before the text."""
-    for mark, encoding in BYTE_ORDER_MARKS:
-        if data.startswith(mark):
-            return encoding, len(mark)
-    return _without_mark(data), 0
+    encoding, mark = _marked(data)
+    return encoding or _without_mark(data), mark
+
+
+def _marked(data: bytes) -> tuple[str, int]:
+    return next(((encoding, len(mark)) for mark, encoding in BYTE_ORDER_MARKS if data.startswith(mark)), ("", 0))
 
 
 def _without_mark(data: bytes) -> str:

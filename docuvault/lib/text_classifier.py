@@ -1,9 +1,9 @@
 """Which words tell a class of documents from all others: a program that learns it with scikit-learn and ends.
 
 `python -m docuvault.lib.text_classifier` answers each line of its input, a task as JSON, with a line: the classes that
-can be told apart by a linear support vector machine over the words that depend on them most. Where a class
-begins is read off documents that were held out while it was learned. A program of its own, because the library holds
-120 MB as long as it is loaded.
+can be told apart by a linear support vector machine over the words that depend on them most. Where a class begins is
+read off documents that were held out while it was learned. A program of its own, because the library holds 120 MB as
+long as it is loaded.
 """
 
 import json
@@ -59,8 +59,9 @@ def _model(most_words: int) -> Pipeline:
 
 def _one_class(features: Any, belongs: Any, most_words: int) -> tuple[float, float, Any, Any] | None:
     folds = StratifiedKFold(int(min(FOLDS, belongs.sum(), (1 - belongs).sum())), shuffle=True, random_state=0)
-    held_out = cross_val_predict(_model(most_words), features, belongs, cv=folds, method="decision_function")
-    weighing, choice, machine = (step for _name, step in _model(most_words).fit(features, belongs).steps)
+    model = _model(most_words)
+    held_out = cross_val_predict(model, features, belongs, cv=folds, method="decision_function")
+    weighing, choice, machine = (step for _name, step in model.fit(features, belongs).steps)
     # What has none of the words would score as much; the rest is what the words add to it.
     scores = held_out - machine.intercept_[0]
     inside, outside = scores[belongs == 1], np.sort(scores[belongs == 0])[::-1]

@@ -1,4 +1,5 @@
 // What somebody wrote onto a page of a PDF: how a form was filled in, and comments. Shown as plain text and no more.
+// documents/extraction/annotations.py reads the same for the search: keep the two alike.
 
 const NOTES = 500;
 const LENGTH = 5000;
