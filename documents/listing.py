@@ -14,6 +14,7 @@ from django.db.models import Model, Q, QuerySet
 
 from accounts.actors import Actor
 from documents.models import Document, Folder, PictureKind, ReadingState
+from docuvault.lib.connections import prepared_statements
 from sharing import access
 
 Row = TypeVar("Row", bound=Model)
@@ -140,7 +141,7 @@ def mark_for(rows: Sequence[Document], actor: Actor, within: Folder | None = Non
     foreign -= {within.pk} if within is not None else set()
     seen = set(_visible_of(actor, list(foreign))) if foreign else set()
     ids = [row.pk for row in rows]
-    with connection.cursor() as cursor:
+    with prepared_statements(), connection.cursor() as cursor:
         wanted = {"user": owner_id, "thumbnail": PictureKind.THUMBNAIL, "ids": ids}
         cursor.execute(MARKS, wanted | {"versions": [row.current_version_id for row in rows]})
         marks = {key: said for key, *said in cursor.fetchall()}

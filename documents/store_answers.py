@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError
 
 from documents.store_errors import ObjectMissing, StoreFull, StoreUnavailable, UploadForgotten
 
-READ_BYTES = 1024 * 1024
+READ_BYTES = 2 * 1024 * 1024
 CONTENT_RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+)$")
 # A missing bucket is an outage (a disk that is not mounted), never a missing object.
 OUTAGE_CODES = {"NoSuchBucket"}
@@ -71,7 +71,7 @@ def told_in_our_words(key: str = "") -> Iterator[None]:
 
 
 class ObjectReader(Iterator[bytes]):
-    """The bytes of an answer, a megabyte at a time. Fewer than promised is an error."""
+    """The bytes of an answer, two megabytes at a time. Fewer than promised is an error."""
 
     def __init__(self, body: Any, size_bytes: int) -> None:
         self._body = body

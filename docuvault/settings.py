@@ -123,7 +123,13 @@ def _database(variable: str, pool_size: int) -> dict[str, Any]:
     if "postgresql" not in settings["ENGINE"]:
         raise ImproperlyConfigured(f"{variable} must name a PostgreSQL database.")
     settings["HOST"] = unquote(settings["HOST"])  # the path of a socket's directory comes quoted
-    options = {"connect_timeout": 5, "application_name": "docuvault", **settings.get("OPTIONS", {})}
+    options = {
+        "connect_timeout": 5,
+        "application_name": "docuvault",
+        # Some poolers between give each transaction another connection, which knows nothing of prepared statements.
+        "prepare_threshold": 5 if env.bool("DOCUVAULT_DB_PREPARE", default=True) else None,
+        **settings.get("OPTIONS", {}),
+    }
     if pool_size:
         # After an outage the pool grows with the first who waits; it must not sit out a pause it took before.
         options["pool"] = {

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import Actor
 from documents.models import Document, Folder, Version
+from docuvault.lib.connections import prepared_statements
 
 READING_SECONDS = 600
 VALUE_LIMIT = 500
@@ -249,7 +250,7 @@ def record(
     """
     if not connection.in_atomic_block:
         raise RuntimeError("the trail is written inside the transaction of what it tells")
-    with connection.cursor() as cursor:
+    with prepared_statements(), connection.cursor() as cursor:
         cursor.execute(INSERT, _values(verb, by, target_kind, target_id, target_name, owner, details, result))
 
 
@@ -317,12 +318,19 @@ def record_apart(
         )
 
 
-MARK_READING = """
-    INSERT INTO reading_marks (reader, version_id, action, at) VALUES (%s, %s, %s, now())
+# Looked up first: trying to insert locks the row that is there and waits for the disk, at each range of a file.
+MARK_READING = f"""
+    INSERT INTO reading_marks (reader, version_id, action, at)
+    SELECT reader, version_id, action, now() FROM (VALUES (%s, %s::uuid, %s)) AS asked (reader, version_id, action)
+    WHERE NOT EXISTS (
+        SELECT FROM reading_marks AS known
+        WHERE known.version_id = asked.version_id AND known.reader = asked.reader AND known.action = asked.action
+        AND known.at >= now() - interval '{READING_SECONDS} seconds'
+    )
     ON CONFLICT (version_id, reader, action) DO UPDATE SET at = now()
-    WHERE reading_marks.at < now() - %s * interval '1 second'
+    WHERE reading_marks.at < now() - interval '{READING_SECONDS} seconds'
     RETURNING id
-"""
+"""  # noqa: S608 (our own number)
 # The mark, the line and the receipt in one statement: a ZIP of thousands passes here for each of its files.
 TELL_READING = f"""
     WITH mark AS ({MARK_READING}), told AS (
@@ -345,13 +353,13 @@ def _reader(by: Actor) -> str:
 def mark_reading(action: str, version: Version, *, by: Actor) -> bool:
     """Whether this is the first of its kind by this actor in ten minutes."""
     with connection.cursor() as cursor:
-        cursor.execute(MARK_READING, (_reader(by), str(version.pk), action, READING_SECONDS))
+        cursor.execute(MARK_READING, (_reader(by), str(version.pk), action))
         return cursor.fetchone() is not None
 
 
 def record_reading(verb: Verb, version: Version, *, by: Actor) -> bool:
     """Tell of a view or download once per actor, version and ten minutes; answers whether it was told."""
-    with connection.cursor() as cursor:
+    with prepared_statements(), connection.cursor() as cursor:
         cursor.execute(TELL_READING, _reading(verb, version, by))
         return cursor.fetchone() is not None
 
@@ -368,7 +376,7 @@ def _reading(verb: Verb, version: Version, by: Actor) -> tuple[Any, ...]:
     receiver = link_reader(by.link_id) if by.link_id else _reader(by)
     about_it, is_download = about(version.document), verb == Verb.DOCUMENT_DOWNLOADED
     row = _values(verb, by, **about_it, details={"version": version.number}, result="done")
-    mark = (_reader(by), str(version.pk), verb.value, READING_SECONDS)
+    mark = (_reader(by), str(version.pk), verb.value)
     return *mark, *row, str(version.document_id), receiver, int(not is_download), int(is_download)
 
 

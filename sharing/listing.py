@@ -12,6 +12,7 @@ from accounts.actors import Actor
 from accounts.models import Membership, User
 from accounts.secrets import UnreadableSecret
 from documents.models import Document
+from docuvault.lib.connections import prepared_statements
 from docuvault.lib.days import last_day
 from sharing import access
 from sharing.audit import link_reader
@@ -98,7 +99,7 @@ def readings_of(shares: Iterable[Share]) -> dict[tuple[UUID, UUID], Reading]:
     ids = [share.pk for share in shares]
     if not ids:
         return {}
-    with connection.cursor() as cursor:
+    with prepared_statements(), connection.cursor() as cursor:
         cursor.execute(READINGS, {"shares": ids})
         return {
             (share_id, person): Reading(int(views), int(downloads), first_at, last_at)
@@ -288,7 +289,7 @@ def waiting_for(actor: Actor) -> Waiting:
     user = actor.active_user
     if user is None:
         return Waiting()
-    with connection.cursor() as cursor:
+    with prepared_statements(), connection.cursor() as cursor:
         cursor.execute(MAY_WAIT, {"user": user.pk})
         shares, files, emergency, views = cursor.fetchone()
     return Waiting(

@@ -30,6 +30,7 @@ from documents.names import name_key
 from documents.search.conditions import Through, filters_of
 from documents.search.grammar import Problem, Query
 from documents.search.words import Stemmed, stemmed
+from docuvault.lib.connections import prepared_statements
 from sharing import access
 from sharing.access import Level
 
@@ -448,7 +449,7 @@ def _best(asked: Asked, after: str, size: int, first: Found | None) -> Found:
     scores: dict[UUID, float] = dict.fromkeys(age, -1.0)
     names = [f"%{_escaped(name_key(term.words))}%" for term in asked.query.wanted]
     if ranked:
-        with connection.cursor() as cursor:
+        with prepared_statements(), connection.cursor() as cursor:
             # Rows that have just come through the rule, by their ids.
             cursor.execute(
                 RANK,

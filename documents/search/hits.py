@@ -22,6 +22,7 @@ from documents.names import name_key, shown_name
 from documents.search.finding import Found
 from documents.search.grammar import Query
 from documents.search.words import CJK, LEXEME, folded
+from docuvault.lib.connections import prepared_statements
 
 # Letters of text that are looked through for a hit's line, and letters of the line.
 LOOKED_THROUGH, LINE = 8_300, 220
@@ -123,7 +124,7 @@ def _unplaced(text: str) -> str:
 
 
 def _places(ids: list[UUID], any_word: str) -> dict[UUID, _Place]:
-    with connection.cursor() as cursor:
+    with prepared_statements(), connection.cursor() as cursor:
         cursor.execute(PLACES, {"ids": ids, "any": any_word, "letters": LOOKED_THROUGH})
         return {
             key: _Place(language or "", _whole(text), piece or page, state or "", pages or 0, note or "")
@@ -148,7 +149,7 @@ def _meant(places: dict[UUID, _Place], rows: Sequence[Document], any_word: str, 
         said = f"{row.name} {place.text} {place.note}".casefold().replace("_", " ")
         by_language[place.language].update(words_like(said))
     meant: dict[str, set[str]] = {}
-    with connection.cursor() as cursor:
+    with prepared_statements(), connection.cursor() as cursor:
         for language, words in by_language.items():
             likely = sorted(word for word in words if len(word) <= 64 and folded(word)[:2] in beginnings)
             meant[language] = set()

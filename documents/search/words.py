@@ -11,6 +11,7 @@ from django.db import connection
 
 from documents.search.grammar import Clause, Query, Term
 from documents.search.languages import marker
+from docuvault.lib.connections import prepared_statements
 from sharing import access
 
 # So many near words each typed word may bring along, and in the vaults of so many people they are looked for.
@@ -100,7 +101,7 @@ def spoken(vaults: Sequence[UUID]) -> list[str]:
     """The languages that occur in these vaults; those of documents without one are not among them."""
 
     def ask() -> list[str]:
-        with connection.cursor() as cursor:
+        with prepared_statements(), connection.cursor() as cursor:
             cursor.execute(SPOKEN, [list(vaults)])
             return [code for (code,) in cursor.fetchall()]
 
@@ -124,7 +125,7 @@ def stemmed(query: Query, vaults: Sequence[UUID], *, is_near: bool = False, know
     texts = list(dict.fromkeys([t.words for t in terms] + [word for found in more.values() for word in found]))
     languages = spoken(vaults)
     by_language: dict[str, dict[str, str]] = defaultdict(dict)
-    with connection.cursor() as cursor:
+    with prepared_statements(), connection.cursor() as cursor:
         cursor.execute(STEMS, {"terms": texts, "languages": ["", *languages]})
         for code, n, found in cursor.fetchall():
             text = texts[n - 1]
@@ -199,7 +200,7 @@ def near_words(terms: Sequence[Term], vaults: Sequence[UUID], *, typos: bool = T
     if not asked:
         return {}
     found: dict[Term, dict[str, int]] = {term: {} for term in asked}
-    with connection.cursor() as cursor:
+    with prepared_statements(), connection.cursor() as cursor:
         cursor.execute(
             NEAR,
             {

@@ -10,6 +10,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import QuerySet
 from django.utils.timezone import now
 
+from docuvault.lib.connections import prepared_statements
+
 Answered = TypeVar("Answered")
 Value = uuid.UUID | str | list[uuid.UUID]
 # Questions of more shapes than that are not kept: something changes that should be a value.
@@ -63,6 +65,7 @@ class _Said:
         self.compiler = rows.query.get_compiler(DEFAULT_DB_ALIAS)
         self.statement, parameters = self.compiler.as_sql()
         self._slots = [_Slot(parameter, _place_of(parameter, stand_ins), stand_ins) for parameter in parameters]
+        self._is_in_pattern = any(slot.is_in_pattern for slot in self._slots)
         if {slot.place for slot in self._slots if slot.place is not None} != set(range(len(stand_ins))):
             raise ValueError("a value that is asked about is not found again in the statement")
 
@@ -80,7 +83,10 @@ class _Said:
         rows = type(self.rows)(self.rows.model, query)
         rows._iterable_class = self.rows._iterable_class
         rows._fields = self.rows._fields  # type: ignore[attr-defined]
-        return list(rows)
+        if self._is_in_pattern:  # what is found by it depends on the text, and so does the plan
+            return list(rows)
+        with prepared_statements():
+            return list(rows)
 
 
 class _Slot:
@@ -90,6 +96,10 @@ class _Slot:
         self.place, self._always = place, parameter
         self._is_moment = isinstance(parameter, datetime)
         self._around = parameter.split(stand_ins[place]) if place is not None and parameter != stand_ins[place] else []
+
+    @property
+    def is_in_pattern(self) -> bool:
+        return bool(self._around)
 
     def filled(self, values: Sequence[Value]) -> Any:
         if self.place is None:

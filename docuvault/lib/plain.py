@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 from django.db import connection
 from django.db.models import Model
 
+from docuvault.lib.connections import prepared_statements
+
 Row = TypeVar("Row", bound=Model)
 
 
@@ -22,7 +24,7 @@ def _statement(model: type[Model], column: str) -> tuple[str, list[str]]:
 def row_by(model: type[Row], column: str, value: Any) -> Row | None:
     """The row whose unique column has this value."""
     statement, names = _statement(model, column)
-    with connection.cursor() as cursor:
+    with prepared_statements(), connection.cursor() as cursor:
         cursor.execute(statement, [value])
         row = cursor.fetchone()
     return None if row is None else model.from_db(connection.alias, names, row)

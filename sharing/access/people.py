@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from accounts.actors import Actor, ActorKind
 from accounts.models import Group
 from documents.models import Document, Folder
+from docuvault.lib.connections import prepared_statements
 from sharing.access.levels import NotAllowed, NotVisible, one_of
 from sharing.access.rule import open_link
 from sharing.models import AuditEvent, Comment
@@ -30,7 +31,7 @@ def require_still_active(actor: Actor) -> None:
     if actor.link_id is not None and open_link(actor) is not None:
         return
     if actor.user is not None:
-        with connection.cursor() as cursor:
+        with prepared_statements(), connection.cursor() as cursor:
             cursor.execute(_ACTIVE, [actor.user.pk])
             if cursor.fetchone() is not None:
                 return

@@ -121,6 +121,20 @@ def test_reading_is_told_once_in_ten_minutes_however_many_ask_at_once(
     assert AuditEvent.objects.filter(action=Verb.DOCUMENT_DOWNLOADED).count() == 3
 
 
+def test_what_is_read_again_soon_writes_nothing(alice_actor: Actor) -> None:
+    """Each range of a file that is looked at passes here; a write would wait for the disk."""
+    version = put("a.txt", None, alice_actor).current_version
+    assert version is not None
+    assert audit.record_reading(Verb.DOCUMENT_VIEWED, version, by=alice_actor)
+    rows = "SELECT xmax FROM reading_marks WHERE version_id = %s"  # set by whoever locks or changes the row
+    with connection.cursor() as cursor:
+        cursor.execute(rows, [version.pk])
+        before = cursor.fetchall()
+        assert not audit.record_reading(Verb.DOCUMENT_VIEWED, version, by=alice_actor)
+        cursor.execute(rows, [version.pk])
+        assert cursor.fetchall() == before
+
+
 @pytest.mark.parametrize(
     "statement",
     [
