@@ -3,10 +3,10 @@
 from documents.search.alike import more_like
 from documents.search.facets import facets_of
 from documents.search.finding import find as find_documents
-from documents.search.finding import own_hits
 from documents.search.grammar import parse
 from documents.search.hits import hits_of
 from documents.search.index import hold_documents, index_document, index_documents
+from documents.search.places import own_hits
 from documents.search.suggesting import meant, named
 
 __all__ = [

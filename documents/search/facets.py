@@ -17,10 +17,11 @@ from django.utils.translation import gettext_lazy
 
 from accounts.actors import Actor
 from documents.models import Document, DocumentTopic, Reading, ReadingState
-from documents.search.finding import ask, newest
+from documents.search.finding import newest
 from documents.search.grammar import Filter, Query
 from documents.search.kinds import kind_word
 from documents.search.languages import language_name
+from documents.search.places import ask
 from documents.search.words import spoken
 from sharing import access
 

@@ -8,8 +8,8 @@ from django.db.models import Case, Model, QuerySet, Value, When
 from accounts.actors import Actor
 from documents.models import Folder, SavedView, Topic
 from documents.names import name_key
-from documents.search.finding import Asked, ask, hits
 from documents.search.grammar import Query, Term
+from documents.search.places import Asked, ask, hits
 from documents.search.words import near_words
 from sharing import access
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from email.message import EmailMessage
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,16 @@ def test_the_page_of_a_mail_and_its_reader_call_attachments_by_the_same_numbers(
         told = told_of(reading_lane, data, "a.eml", "attachments", numbers=[])
         shown = letter_of(data).enclosures
         assert [one.number for one in shown] == [one.number for one in told.files]
+
+
+def test_what_the_page_of_a_mail_shows_is_what_is_found(reading_lane: Lane, corpus: Path) -> None:
+    mails = [path.read_bytes() for path in sorted((corpus / "mail").glob("*.eml"))]
+    footer = MIMEMultipart("mixed")
+    footer.attach(MIMEText("<p>The letter of the list</p>", "html"))
+    footer.attach(MIMEText("To leave the list"))
+    for data in [*mails, footer.as_bytes()]:
+        read = told_of(reading_lane, data, "a.eml").text.split()
+        assert set(letter_of(data).body.split()) <= set(read)
 
 
 def test_those_of_the_corpus_come_out_of_outlooks_mail(reading_lane: Lane, corpus: Path) -> None:

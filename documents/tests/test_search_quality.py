@@ -13,7 +13,7 @@ from bench.finding import file_half, fill
 from bench.quality import letters, measured, questions
 from documents.models import Document
 from documents.search import facets_of, find_documents, index_documents, parse
-from documents.search.finding import ask
+from documents.search.places import ask
 from documents.tests.library import found, write
 from documents.tests.making import folders, put
 from sharing.models import Share, ShareLevel
