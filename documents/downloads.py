@@ -105,7 +105,7 @@ def sent_type(content_type: str) -> str:
     """The type to send: harmless ones as they are, text as text, all else as bytes."""
     if content_type in HARMLESS_TYPES:
         return content_type
-    if content_type in {"text/plain", "text/csv", "text/markdown"}:
+    if content_type in {"text/plain", "text/csv", "text/tab-separated-values", "text/markdown"}:
         return "text/plain; charset=utf-8"
     return "application/octet-stream"
 

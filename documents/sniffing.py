@@ -40,7 +40,10 @@ SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
 )
 TEXT_BY_SUFFIX = {
     ".csv": "text/csv",
+    ".tsv": "text/tab-separated-values",
+    ".tab": "text/tab-separated-values",
     ".md": "text/markdown",
+    ".markdown": "text/markdown",
     ".html": "text/html",
     ".htm": "text/html",
     ".xml": "text/xml",
@@ -55,9 +58,9 @@ OOXML_BY_FOLDER = {
     b"ppt/": _OOXML + "presentationml.presentation",
 }
 OOXML_BY_SUFFIX = {
-    ".docx": OOXML_BY_FOLDER[b"word/"],
-    ".xlsx": OOXML_BY_FOLDER[b"xl/"],
-    ".pptx": OOXML_BY_FOLDER[b"ppt/"],
+    **dict.fromkeys((".docx", ".docm", ".dotx", ".dotm"), OOXML_BY_FOLDER[b"word/"]),
+    **dict.fromkeys((".xlsx", ".xlsm", ".xltx", ".xltm"), OOXML_BY_FOLDER[b"xl/"]),
+    **dict.fromkeys((".pptx", ".pptm", ".potx", ".potm", ".ppsx", ".ppsm"), OOXML_BY_FOLDER[b"ppt/"]),
 }
 # The first member of these is called "mimetype" and holds just that.
 SAYS_ITS_TYPE = (_ODF + "text", _ODF + "spreadsheet", _ODF + "presentation", _ODF + "graphics", "application/epub+zip")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from documents.extraction import (
+    archives,
     books,
     foreign,
     images,
@@ -37,6 +38,7 @@ _READERS: dict[Kind, Read] = {
     Kind.ODP: office.read_odp,
     Kind.EPUB: books.read_epub,
     Kind.MAIL: mail.read_mail,
+    Kind.ZIP: archives.read_zip,
 }
 _FOREIGN = {Kind.DOC, Kind.XLS, Kind.PPT, Kind.MSG, Kind.RTF}
 

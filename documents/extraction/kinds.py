@@ -48,6 +48,7 @@ class Kind(StrEnum):
     RTF = "rtf"
     MAIL = "mail"
     HTML = "html"
+    ZIP = "zip"
     TEXT = "text"
     # Nothing that can be read, or nothing without a password.
     ENCRYPTED = "encrypted"
@@ -65,7 +66,7 @@ def kind_of(file: BinaryIO, size: int, content_type: str) -> Kind:
     if any(head[at : at + len(mark)] == mark for at, mark in _IMAGES) and not _is_plain(head):
         return Kind.IMAGE
     if head.startswith(b"PK\x03\x04"):
-        return _of_zip(file)
+        return _of_zip(file, content_type)
     if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         return _of_ole(file, size)
     if head.startswith(b"{\\rtf"):
@@ -92,7 +93,7 @@ def _is_plain(head: bytes) -> bool:
     return head.startswith(b"BM") and (len(head) < 26 or head[6:10] != b"\0\0\0\0")
 
 
-def _of_zip(file: BinaryIO) -> Kind:
+def _of_zip(file: BinaryIO, content_type: str) -> Kind:
     try:
         with zipfile.ZipFile(file) as archive:
             names = set(archive.namelist())
@@ -110,7 +111,7 @@ def _of_zip(file: BinaryIO) -> Kind:
     ):
         if name in names:
             return kind
-    return Kind.NOTHING
+    return Kind.ZIP if names and content_type == "application/zip" else Kind.NOTHING
 
 
 def _of_ole(file: BinaryIO, size: int) -> Kind:

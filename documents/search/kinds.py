@@ -15,6 +15,7 @@ KINDS: dict[str, tuple[str, ...]] = {
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         "application/vnd.oasis.opendocument.spreadsheet",
         "text/csv",
+        "text/tab-separated-values",
     ),
     "slides": (
         "application/vnd.ms-powerpoint",
@@ -31,7 +32,7 @@ KINDS: dict[str, tuple[str, ...]] = {
 }
 SAME_KIND = {
     "doc": "word", "docx": "word", "odt": "word", "rtf": "word", "epub": "word", "book": "word",
-    "xls": "sheet", "xlsx": "sheet", "ods": "sheet", "csv": "sheet", "table": "sheet",
+    "xls": "sheet", "xlsx": "sheet", "ods": "sheet", "csv": "sheet", "tsv": "sheet", "table": "sheet",
     "ppt": "slides", "pptx": "slides", "odp": "slides", "odg": "slides",
     "eml": "mail", "msg": "mail", "email": "mail",
     "jpg": "image", "jpeg": "image", "png": "image", "tiff": "image", "tif": "image", "heic": "image",

@@ -53,6 +53,7 @@ BY_TYPE: dict[str, Kind] = {
     ),
     "application/vnd.oasis.opendocument.spreadsheet": Kind("sheet", "file-spreadsheet", _("Spreadsheet")),
     "text/csv": Kind("sheet", "file-spreadsheet", _("Table")),
+    "text/tab-separated-values": Kind("sheet", "file-spreadsheet", _("Table")),
     "application/vnd.ms-powerpoint": Kind("slides", "presentation", _("Presentation")),
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": Kind(
         "slides", "presentation", _("Presentation")

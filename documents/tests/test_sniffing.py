@@ -24,9 +24,11 @@ ZIP = b"PK\x03\x04" + b"\x00" * 26
         (b"  \n<SCRIPT>", "photo.jpg", "text/html"),
         (b'<?xml version="1.0"?><svg xmlns', "x.txt", "image/svg+xml"),
         (b"a,b\n1,2\n", "x.csv", "text/csv"),
+        (b"a\tb\n1\t2\n", "x.tsv", "text/tab-separated-values"),
         (b"plain words", "x.docx", "text/plain"),
         (b"\x1b[31mred\x07", "x.txt", "text/plain"),
         (ZIP + b"[Content_Types].xml", "x.docx", OOXML + "wordprocessingml.document"),
+        (ZIP + b"[Content_Types].xml", "x.xlsm", OOXML + "spreadsheetml.sheet"),
         (ZIP + b"[Content_Types].xml", "x.pdf", "application/zip"),
         (ZIP + b"word/document.xml", "x.doc", OOXML + "wordprocessingml.document"),
         (

@@ -52,6 +52,7 @@ def read(document: Document, *texts: str, state: str = ReadingState.READY) -> Re
         ("a.json", b'{"a":[1,2],"b":"' + b"x" * 400 + b'"}', "text", "  &quot;a&quot;: ["),
         ("a.md", b"# Head\n\nSome *words*", "markdown", "<em>words</em>"),
         ("a.csv", b"name;sum\nA;1\nB;=1+1", "table", "=1+1"),
+        ("a.tsv", b"name\tsum\nA\t1\nB\t=1+1", "table", "=1+1"),
         ("a.eml", mail("a@b.example", "c@d.example", "Hello", "Dear all"), "letter", "Dear all"),
         ("a.html", b"<html><body>hi<script>x</script>", "text", "&lt;script&gt;x&lt;/script&gt;"),
         ("a.svg", b"<svg onload='x'></svg>", "text", "&lt;svg onload="),

@@ -43,6 +43,7 @@ _KINDS: tuple[tuple[str, FileKind], ...] = (
     ("application/rtf", FileKind.OFFICE),
     *((prefix, FileKind.OFFICE) for prefix in _OFFICE),
     ("text/csv", FileKind.OFFICE),
+    ("text/tab-separated-values", FileKind.OFFICE),
     ("text/html", FileKind.TEXT),
     ("text/", FileKind.TEXT),
     ("application/json", FileKind.TEXT),

@@ -50,11 +50,14 @@ BY_TYPE = {
     "application/pdf": Way.PDF,
     "text/markdown": Way.MARKDOWN,
     "text/csv": Way.TABLE,
+    "text/tab-separated-values": Way.TABLE,
     "message/rfc822": Way.LETTER,
     "application/json": Way.TEXT,
     "image/svg+xml": Way.TEXT,
 }
 LETTERS = frozenset({"message/rfc822"})
+# Shown by the names of what lies in them.
+LISTED = frozenset({"application/zip"})
 # Shown page by page from what was read of them.
 READ_FIRST = (
     "application/vnd.openxmlformats-officedocument.",
@@ -97,6 +100,8 @@ def way_of(version: Version, reading: Reading | None, *, with_pictures: bool) ->
         return Way.TEXT, None
     if kind.startswith(READ_FIRST):
         return (Way.PAGES, None) if is_read else (Way.NONE, _why_unread(reading))
+    if kind in LISTED:
+        return (Way.PAGES, None) if is_read else (Way.NONE, Why.UNKNOWN)
     return Way.NONE, Why.UNKNOWN
 
 
