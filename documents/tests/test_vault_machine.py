@@ -351,7 +351,7 @@ class VaultMachine(Places, Bytes):
 
 
 LIMITS = settings(
-    max_examples=100,
+    max_examples=50,
     stateful_step_count=10,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
