@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
+from accounts.models import User
 from documents.models import Document, DocumentTopic, Folder, Reading, ReadingState, Star, Topic
 from documents.names import name_key
 from documents.search.grammar import Filter, Problem, Query, moment_of, period_of, size_of
@@ -21,7 +22,9 @@ NAMED_ALIKE = 50
 NOTHING = Q(pk__in=[])
 Through = Callable[[QuerySet[Document]], QuerySet[Document]]
 # A document has one of these only: asked for twice, either will do.
-EITHER = frozenset({"type", "in", "lang", "state", "written"})
+EITHER = frozenset({"type", "in", "lang", "state", "written", "owner"})
+# Whoever asks, in words.
+ME = "me"
 
 
 @SearchVectorField.register_lookup
@@ -173,8 +176,30 @@ def _name(item: Filter, actor: Actor, problems: list[Problem]) -> Q:
     return Q(name_key__contains=name_key(item.value))
 
 
+def _owner(item: Filter, actor: Actor, problems: list[Problem]) -> Q:
+    """By handle, or by the name that is shown; of those alone whose documents the actor may see."""
+    vaults = access.vaults_seen(actor)
+    if item.value.casefold() == ME:
+        return Q(user__in=vaults[:1])
+    named = Q(handle=item.value.casefold()) | Q(display_name__iexact=item.value)
+    found = list(User.objects.filter(named, pk__in=vaults).values_list("pk", flat=True))
+    if not found:
+        problems.append(Problem(item.line, _("Nobody of this name has a document that you can see.")))
+    return Q(user__in=found)
+
+
+def owners_seen(actor: Actor) -> list[tuple[str, str]]:
+    """Whose documents the actor may see, by the word for each and the name that is shown; he himself first."""
+    others = access.vaults_seen(actor)[1:]
+    if not others:
+        return [(ME, _("Me"))]
+    people = sorted(User.objects.filter(pk__in=others), key=lambda person: person.shown_name.casefold())
+    return [(ME, _("Me")), *((person.handle, person.shown_name) for person in people)]
+
+
 CONDITIONS = {
     "topic": _topic, "type": _type, "in": _in, "before": _before, "after": _after, "year": _year,
     "written": _written, "is": _is,
     "no": _no, "size": _size, "lang": _lang, "state": _state, "name": _name,
+    "owner": _owner,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the hits have in common: folders, topics, kinds, years, languages and states, with how many carry each.
+"""What the hits have in common: folders, topics, kinds, owners, years, languages and states, with how many carry each.
 
 Counted are the newest hits, to a bound, which have come through the rule; a folder or topic is named
 only where the actor may see it.
@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.actors import Actor
 from documents.models import Document, DocumentTopic, Reading, ReadingState
+from documents.search.conditions import ME
 from documents.search.finding import newest
 from documents.search.grammar import Filter, Query
 from documents.search.kinds import kind_word
@@ -123,6 +124,9 @@ def _counted(ids: Sequence[UUID], actor: Actor) -> list[tuple[str, str, list[tup
         .values_list("year")
         .annotate(n=Count("pk"))
     )
+    owners = rows.order_by().values_list("user", "user__handle", "user__display_name").annotate(n=Count("pk"))
+    own = actor.user.pk if actor.user else None
+    people = [(ME, _("Me"), n) if key == own else (handle, shown or handle, n) for key, handle, shown, n in owners]
     readings = Reading.objects.filter(version__current_of__in=ids)
     written = (
         readings.exclude(written_at=None)
@@ -138,6 +142,7 @@ def _counted(ids: Sequence[UUID], actor: Actor) -> list[tuple[str, str, list[tup
         ("in", _("Folder"), in_folders),
         ("topic", _("Topic"), [(name, name, n) for name, n in topics]),
         ("type", _("Kind"), [(kind, str(KIND_LABELS[kind]), n) for kind, n in kinds.items()]),
+        ("owner", _("Owner"), people),
         ("year", _("Added in"), [(str(year), str(year), n) for year, n in years]),
         ("written", _("Written in"), [(str(year), str(year), n) for year, n in written]),
         ("lang", _("Language"), [(code, language_name(code), n) for code, n in languages]),

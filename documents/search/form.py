@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from documents.search.grammar import IS, LINE_LIMIT, NO, Filter, Query, parse
 
-ONE = ("type", "in", "after", "before", "year", "written", "size", "lang", "state", "name", "topic")
+ONE = ("type", "in", "after", "before", "year", "written", "size", "lang", "state", "name", "topic", "owner")
 MANY = (("is", IS), ("no", NO))
 
 

@@ -378,6 +378,7 @@ READERS: dict[str, Callable[[str], str | None]] = {
     "lang": _language,
     "state": _one_of(STATES),
     "name": lambda value: value,
+    "owner": lambda value: value,
 }
 
 
@@ -399,4 +400,5 @@ HINTS: dict[str, Callable[[], str]] = {
     "lang": lambda: _("Write a language as two letters, like de or en."),
     "state": lambda: _choices(STATES),
     "name": lambda: "",
+    "owner": lambda: "",
 }

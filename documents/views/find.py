@@ -21,6 +21,7 @@ from documents.forms import NameForm
 from documents.listing import SORTS, BadCursor, mark_for, page_of
 from documents.models import Document
 from documents.search import facets_of, find_documents, meant, more_like, named, parse
+from documents.search.conditions import owners_seen
 from documents.search.facets import KIND_LABELS, languages_of
 from documents.search.finding import SORTS as ORDERS
 from documents.search.finding import BadCursor as BadPlace
@@ -146,7 +147,8 @@ def _form(request: PersonRequest, query: Query) -> dict[str, object]:
             ("size", _("Size")),
         ],
         "kinds": KIND_LABELS.items(),
-        "languages": [(code, language_name(code)) for code in languages_of(request.actor)],
+        "languages": _with(query, "lang", [(code, language_name(code)) for code in languages_of(request.actor)]),
+        "owners": _with(query, "owner", owners_seen(request.actor)),
         "form_topics": access.first_topics(request.actor)[:TOPICS_OFFERED],
         "is_words": [(word, IS_LABELS[word]()) for word in IS],
         "no_words": [(word, NO_LABELS[word]()) for word in NO],
@@ -159,6 +161,12 @@ def _form(request: PersonRequest, query: Query) -> dict[str, object]:
             ("state:failed", _("Could not be read")),
         ],
     }
+
+
+def _with(query: Query, key: str, choices: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """With what the query asks for, as it is written: it stays chosen also where it finds nothing."""
+    known = {value for value, _label in choices}
+    return choices + [(value, value) for value in query.having(key)[:1] if value not in known]
 
 
 def _saved(request: PersonRequest) -> dict[str, object]:
