@@ -117,8 +117,10 @@ MARKS = """
     SELECT x.id, EXISTS (SELECT FROM stars s WHERE s.user_id = %(user)s AND s.document_id = x.id),
            EXISTS (SELECT FROM pictures p WHERE p.version_id = x.version AND p.kind = %(thumbnail)s),
            (SELECT r.state FROM readings r WHERE r.version_id = x.version AND r.state <> 'ready'),
+           (SELECT coalesce(nullif(u.display_name, ''), u.handle) FROM users u
+            WHERE u.id = x.owner AND x.owner <> %(user)s::uuid),
            ARRAY(SELECT t.topic_id FROM document_topics t WHERE t.document_id = x.id)
-    FROM unnest(%(ids)s::uuid[], %(versions)s::uuid[]) AS x(id, version)
+    FROM unnest(%(ids)s::uuid[], %(versions)s::uuid[], %(owners)s::uuid[]) AS x(id, version, owner)
 """
 
 
@@ -131,8 +133,8 @@ def mark_for(rows: Sequence[Document], actor: Actor, within: Folder | None = Non
     """Say of each row what a list shows of it to the actor, in few statements however many rows there are.
 
     `shown_topics`: those the actor may see, by name. `is_starred`, `has_thumbnail`; `reading_state` while it is not
-    read. `hides_folder`: a document shared by itself does not tell where its owner keeps it. `within`: the folder that
-    the actor has fetched, where all rows lie in it.
+    read. `owner_name`: whose it is, if not the person's own. `hides_folder`: a document shared by itself does not tell
+    where its owner keeps it. `within`: the folder that the actor has fetched, where all rows lie in it.
     """
     if not rows:
         return
@@ -143,6 +145,7 @@ def mark_for(rows: Sequence[Document], actor: Actor, within: Folder | None = Non
     ids = [row.pk for row in rows]
     with prepared_statements(), connection.cursor() as cursor:
         wanted = {"user": owner_id, "thumbnail": PictureKind.THUMBNAIL, "ids": ids}
+        wanted["owners"] = [row.user_id for row in rows]
         cursor.execute(MARKS, wanted | {"versions": [row.current_version_id for row in rows]})
         marks = {key: said for key, *said in cursor.fetchall()}
     topics = access.few_topics(actor)
@@ -151,7 +154,8 @@ def mark_for(rows: Sequence[Document], actor: Actor, within: Folder | None = Non
         topics = list(access.visible_topics(actor).filter(pk__in=tagged).order_by("name_key"))
     shown = [ShownTopic(topic.pk, topic.name, topic.colour) for topic in topics]
     for row in rows:
-        is_starred, has_thumbnail, state, on_it = marks[row.pk]
+        is_starred, has_thumbnail, state, owner_name, on_it = marks[row.pk]
+        row.owner_name = owner_name or ""  # type: ignore[attr-defined]
         row.is_starred = is_starred  # type: ignore[attr-defined]
         row.has_thumbnail = has_thumbnail  # type: ignore[attr-defined]
         row.reading_state = ReadingState(state) if state else None  # type: ignore[attr-defined]

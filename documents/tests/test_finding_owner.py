@@ -64,3 +64,18 @@ def test_the_form_offers_those_who_share(
     assert 'name="owner"' not in page(alice)
     assert '<option value="nobody" selected>nobody</option>' in page(bob, owner="nobody")
     assert '<option value="xx" selected>xx</option>' in page(bob, lang="xx")
+
+
+def test_a_hit_says_whose_it_is_and_not_that_it_lies_among_ones_own(
+    shared: None, alice: User, bob: User, client_for: Callable[[User], Client]
+) -> None:
+    def page(who: User, line: str) -> str:
+        answer = client_for(who).get(reverse("find"), {"q": line}).content.decode()
+        return answer[answer.index('class="hits"') : answer.index('class="find-facets"')]
+
+    found = page(bob, "owner:alice")
+    assert "<bdi>Alice Ámbar</bdi>" in found
+    assert '<span class="where">Files</span>' not in found
+    for who, line in ((bob, "owner:me"), (alice, "letter")):
+        assert 'class="where whose"' not in page(who, line)
+        assert '<span class="where">Files</span>' in page(who, line)
