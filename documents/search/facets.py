@@ -27,6 +27,8 @@ from documents.search.words import spoken
 from sharing import access
 
 SHOWN = 8
+# Of a folder's way so many are named, the nearest.
+FOLDERS_NAMED = 3
 # Of so many hits, the newest.
 COUNTED_FROM = 1000
 # Of so many documents that wait it is said how many they are.
@@ -107,8 +109,9 @@ def _counted(ids: Sequence[UUID], actor: Actor) -> list[tuple[str, str, list[tup
     names = dict(folders.filter(pk__in={k for row in places.values() for k in row.path}).values_list("pk", "name"))
     in_folders = []
     for key, row in places.items():
-        path = "/".join(names[k] for k in row.path if k in names)
-        in_folders.append((path, path.replace("/", " / "), by_folder[key]))
+        way = [names[k] for k in row.path if k in names]
+        near = way if len(way) <= FOLDERS_NAMED else ["…", *way[-FOLDERS_NAMED:]]
+        in_folders.append(("/".join(way), " / ".join(near), by_folder[key]))
     topics = (
         DocumentTopic.objects.filter(document__in=ids, topic__in=access.visible_topics(actor))
         .order_by()
