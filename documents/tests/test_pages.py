@@ -103,3 +103,16 @@ def test_a_full_vault_shows_its_things_everywhere(
         assert b"<html" not in pane.content
     box = client.get(reverse("find") + "?q=car&box=1", headers={"HX-Request": "true"})
     assert b'role="option"' in box.content
+
+
+@pytest.mark.parametrize(("count", "shown"), [(2, ""), (3, ""), (5, "+3")])
+def test_a_row_shows_some_topics_and_the_number_of_the_rest(
+    count: int, shown: str, alice: User, alice_actor: Actor, client_for: ClientFor
+) -> None:
+    paper = put("paper.txt", None, alice_actor)
+    for n in range(count):
+        tag_documents([paper], make_topic(f"Topic {n}", "green", by=alice_actor), by=alice_actor)
+    page = client_for(alice).get(f"{reverse('files')}?view=list").content.decode()
+    row = page[page.index('<li class="row"') :]
+    assert [f"<bdi>Topic {n}</bdi>" in row for n in range(count)] == [n < 2 or not shown for n in range(count)]
+    assert (f'title="Topic 2, Topic 3, Topic 4">{shown}<' in row) == bool(shown)

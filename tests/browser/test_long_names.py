@@ -36,8 +36,9 @@ print(rows[0].pk, inner.pk, topic.pk)
 PAGES = [
     "/files/", "/files/?view=tiles", "/files/{folder}/", "/files/{folder}/?view=tiles", "/folders/{folder}/rename/",
     "/documents/{document}/", "/documents/{document}/move/", "/documents/{document}/share/",
-    "/documents/{document}/topics/", "/documents/{document}/reach/", "/recent/", "/starred/", "/topics/", "/topics/{topic}/", "/find/", "/find/?q=words", "/find/?q=type:text", "/filing/",
-    "/shared/by-me/", "/activity/", "/trash/", "/space/",
+    "/documents/{document}/topics/", "/documents/{document}/reach/", "/recent/", "/starred/", "/topics/",
+    "/topics/{topic}/", "/find/", "/find/?q=words", "/find/?q=type:text", "/filing/", "/shared/by-me/", "/activity/",
+    "/trash/", "/space/",
 ]  # fmt: skip
 OTHERS_PAGES = ["/shared/", "/documents/{document}/", "/files/{folder}/", "/find/?q=words", "/activity/"]
 
