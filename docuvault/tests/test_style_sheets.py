@@ -52,3 +52,28 @@ def test_the_sheets_are_read_as_a_browser_reads_them() -> None:
       /* .ten { } */ @media print { .eleven { color: red; } } }
     """.replace('"{"', '"("')
     assert defined(sheet) == {"one", "two", "eight", "nine"}
+
+
+def asks_everything_again(selector: str) -> bool:
+    """Whether a browser looks through the whole page at every change of it, to know whether a rule still holds.
+
+    So it does for what the page itself holds, and for a rule about whatever lies in, or beside, what holds something:
+    a hundred files that are sent cost it a hundred looks at a thousand rows.
+    """
+    return bool(re.match(r"(:root|html|body)\b[^ ]*:has\(", selector)) or bool(
+        re.search(r":has\((?:[^()]|\([^()]*\))*\)\s*[>+~]?\s*\*", selector)
+    )
+
+
+def test_no_rule_makes_a_browser_look_at_the_whole_page_again() -> None:
+    assert asks_everything_again(":root:has(.bar.is-shown) .toasts")
+    assert asks_everything_again(".rows:has(> .shared-row) > *")
+    assert not asks_everything_again(".row:has(.choose:checked)")
+    assert not asks_everything_again(".viewer:has([data-wrap]:checked) .lines")
+    found = {
+        f"{path.name}: {selector}"
+        for path in SHEETS.glob("*.css")
+        for selector in selectors(path.read_text())
+        if asks_everything_again(selector)
+    }
+    assert found == set()

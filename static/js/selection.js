@@ -9,6 +9,8 @@ export function show() {
   const count = chosen().length;
   const bar = document.querySelector(".selection-bar");
   bar?.classList.toggle("is-shown", count > 0);
+  // The page's own class: a rule that looks for the bar from the top is asked again at every change of anything.
+  document.documentElement.classList.toggle("has-chosen", bar !== null && count > 0);
   document.querySelector("[data-list]")?.classList.toggle("has-selection", count > 0);
   const output = bar?.querySelector("output");
   if (output) output.textContent = interpolate(ngettext("%s chosen", "%s chosen", count), [count]);

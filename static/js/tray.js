@@ -111,7 +111,12 @@ export class Tray {
 
   count(...states) { return this.items.filter((item) => states.includes(item.state)).length; }
 
+  /** Of all files together, some times in a second: each has many steps, and there may be thousands. */
   total() {
+    this.drawing ||= setTimeout(() => { this.drawing = 0; this.draw(); }, 80);
+  }
+
+  draw() {
     const bytes = this.items.reduce((sum, item) => sum + item.bytes, 0);
     const sent = this.items.reduce((sum, item) => sum + item.sent, 0);
     const bar = this.element.querySelector("[data-tray-total]");

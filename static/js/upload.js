@@ -12,6 +12,7 @@ const running = new Set();
 let tray = null;
 let changed = false;
 let refreshTimer = 0;
+let quotaTimer = 0;
 let asking = Promise.resolve();
 let arrived = [];
 
@@ -242,8 +243,13 @@ function done(task, documentId) {
 
 function ended(task) {
   running.delete(task);
-  htmx.trigger(document.body, "quota-changed");
+  tellQuota();
   next();
+}
+
+/** The quota's bar goes along, once in a second however many files arrive. */
+function tellQuota() {
+  quotaTimer ||= setTimeout(() => { quotaTimer = 0; htmx.trigger(document.body, "quota-changed"); }, running.size + waiting.length ? 1000 : 0);
 }
 
 function pause(task) {
@@ -276,7 +282,7 @@ async function cancel(task) {
   } catch { /* it expires by itself */ }
   running.delete(task);
   task.item.cancelled();
-  htmx.trigger(document.body, "quota-changed");
+  tellQuota();
   next();
 }
 
