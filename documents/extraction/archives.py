@@ -1,15 +1,16 @@
 """What lies in an archive, by its own list: the names alone, so that it is found by them. Nothing is unpacked."""
 
+import stat
 import zipfile
 from typing import BinaryIO
 
 from documents.extraction.limits import Limits
-from documents.extraction.refusals import NothingToRead
+from documents.extraction.refusals import Locked, NothingToRead
 from documents.extraction.telling import Teller
 from docuvault.lib.encodings import decoded
 
 MOST_NAMES = 50_000
-_SAYS_UTF8 = 0x800
+_SAYS_UTF8, _IS_ENCRYPTED = 0x800, 0x1
 # What programs are made of, and what systems leave behind, is nothing that people look for.
 _PROGRAMS = ("META-INF/MANIFEST.MF", "AndroidManifest.xml", "Index/Document.iwa")
 _LEFT_BEHIND = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
@@ -18,7 +19,10 @@ _LEFT_BEHIND = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 def read_zip(file: BinaryIO, teller: Teller, limits: Limits) -> None:
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()
-    if any(entry.filename in _PROGRAMS for entry in entries):
+    if any(entry.flag_bits & _IS_ENCRYPTED for entry in entries):
+        raise Locked
+    # One that would write where it should not, or holds links, is made to do harm: nothing of it is repeated.
+    if any(entry.filename in _PROGRAMS or _leads_out(entry) for entry in entries):
         raise NothingToRead
     names = [name for name in _names(entries[:MOST_NAMES]) if not _is_left_behind(name)]
     if not names:
@@ -27,6 +31,11 @@ def read_zip(file: BinaryIO, teller: Teller, limits: Limits) -> None:
         teller.cut = "pages"
     teller.facts("zip")
     teller.pieces("\n".join(names))
+
+
+def _leads_out(entry: zipfile.ZipInfo) -> bool:
+    parts = entry.filename.replace("\\", "/").split("/")
+    return parts[0] == "" or parts[0].endswith(":") or ".." in parts or stat.S_ISLNK(entry.external_attr >> 16)
 
 
 def _is_left_behind(name: str) -> bool:

@@ -317,7 +317,7 @@ def test_a43_a_password_is_a_final_state_that_the_owner_is_told_of(
     assert {reading_of(document).state for document in documents} == {ReadingState.ENCRYPTED}
     assert claim() is None
     zipped = told_once(reading_lane, corpus / "hostile" / "archives" / "encrypted-member.zip")
-    assert zipped.state == "nothing"  # an archive is stored and not looked into
+    assert zipped.state == "encrypted"
 
 
 def test_a50_names_are_told_to_no_program(

@@ -91,6 +91,21 @@ def test_what_is_not_read_says_why(state: str, why: Why, alice_actor: Actor) -> 
     assert way_of(document.current_version, read(document, state=state), with_pictures=True) == (Way.NONE, why)
 
 
+@pytest.mark.parametrize(
+    ("state", "way"),
+    [
+        ("ready", (Way.PAGES, None)),
+        ("waiting", (Way.NONE, Why.WAITING)),
+        ("nothing", (Way.NONE, Why.UNKNOWN)),
+        ("encrypted", (Way.NONE, Why.ENCRYPTED)),
+    ],
+)
+def test_an_archive_is_shown_by_the_names_in_it(state: str, way: tuple[Way, Why | None], alice_actor: Actor) -> None:
+    document = put("a.zip", None, alice_actor, b"PK\x03\x04" + b"\0" * 40)
+    assert document.current_version is not None
+    assert way_of(document.current_version, read(document, "Car/policy.pdf", state=state), with_pictures=True) == way
+
+
 def test_a_scan_with_page_pictures_is_shown_as_those(alice_actor: Actor) -> None:
     document = put("a.pdf", None, alice_actor, pdf("Scan", ["x"]))
     version = document.current_version

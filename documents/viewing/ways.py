@@ -101,7 +101,8 @@ def way_of(version: Version, reading: Reading | None, *, with_pictures: bool) ->
     if kind.startswith(READ_FIRST):
         return (Way.PAGES, None) if is_read else (Way.NONE, _why_unread(reading))
     if kind in LISTED:
-        return (Way.PAGES, None) if is_read else (Way.NONE, Why.UNKNOWN)
+        why = _why_unread(reading)
+        return (Way.PAGES, None) if is_read else (Way.NONE, Why.UNKNOWN if why == Why.UNREAD else why)
     return Way.NONE, Why.UNKNOWN
 
 
