@@ -11,6 +11,8 @@ from documents.names import split_name
 HEAD_BYTES = 4096
 UNKNOWN = "application/octet-stream"
 EMPTY = "application/x-empty"
+# A web page that a browser saved with its pictures, as a mail of several parts.
+WEB_ARCHIVE = "multipart/related"
 
 _OOXML = "application/vnd.openxmlformats-officedocument."
 _ODF = "application/vnd.oasis.opendocument."
@@ -129,6 +131,8 @@ def _of_text(head: bytes, suffix: str) -> str:
         return "text/xml"
     if suffix == ".pdf" and _is_late_pdf(head):
         return "application/pdf"
+    if suffix in {".mht", ".mhtml"} and b"\nmime-version:" in b"\n" + start:
+        return WEB_ARCHIVE
     return TEXT_BY_SUFFIX.get(suffix, "text/plain")
 
 

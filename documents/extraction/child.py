@@ -38,6 +38,7 @@ _READERS: dict[Kind, Read] = {
     Kind.ODP: office.read_odp,
     Kind.EPUB: books.read_epub,
     Kind.MAIL: mail.read_mail,
+    Kind.SAVED_PAGE: mail.read_saved_page,
     Kind.ZIP: archives.read_zip,
 }
 _FOREIGN = {Kind.DOC, Kind.XLS, Kind.PPT, Kind.MSG, Kind.RTF}

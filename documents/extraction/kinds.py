@@ -47,6 +47,7 @@ class Kind(StrEnum):
     MSG = "msg"
     RTF = "rtf"
     MAIL = "mail"
+    SAVED_PAGE = "page"
     HTML = "html"
     ZIP = "zip"
     TEXT = "text"
@@ -77,6 +78,8 @@ def kind_of(file: BinaryIO, size: int, content_type: str) -> Kind:
         return Kind.NOTHING
     if content_type == "message/rfc822":
         return Kind.MAIL
+    if content_type == "multipart/related":
+        return Kind.SAVED_PAGE
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith(_MARKUP) or content_type == "text/html" or (b"<html" in start and b"xhtml" in start):
         return Kind.HTML

@@ -20,11 +20,17 @@ def read_mail(file: BinaryIO, teller: Teller, limits: Limits) -> None:
     lines = [f"{name}: {value}" for name, value in heads.items() if value]
     names = [name for _number, name, _part in _attachments(letter)]
     teller.facts("mail", None, heads["Subject"], _moment(heads["Date"]))
-    body, _is_html = body_of(letter, lambda text: markup.html_text(text)[0], most_bytes=MAIL_BYTES)
-    parts = ["\n".join(lines), markup.tidy(body)]
+    parts = ["\n".join(lines), _words(letter)]
     if names:
         parts.append("\n".join(f"[{name}]" for name in names))
     teller.pieces("\n\n".join(part for part in parts if part).strip())
+
+
+def read_saved_page(file: BinaryIO, teller: Teller, limits: Limits) -> None:
+    """A web page as a browser saves it: its words alone."""
+    page = _letter(file)
+    teller.facts("page", None, header_text(page, "Subject"), _moment(header_text(page, "Date")))
+    teller.pieces(_words(page))
 
 
 def tell_attachments(file: BinaryIO, teller: Teller, limits: Limits, wanted: set[int]) -> None:
@@ -51,6 +57,11 @@ def _letter(file: BinaryIO) -> Message:
     if not letter.keys():
         raise Unreadable
     return letter
+
+
+def _words(letter: Message) -> str:
+    body, _is_html = body_of(letter, lambda text: markup.html_text(text)[0], most_bytes=MAIL_BYTES)
+    return markup.tidy(body)
 
 
 def _moment(date: str) -> str:

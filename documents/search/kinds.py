@@ -26,7 +26,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "mail": ("message/rfc822", "application/vnd.ms-outlook"),
     "image": ("image/",),
     "archive": ("application/zip", "application/gzip", "application/x-tar", "application/x-7z-compressed"),
-    "code": ("application/json", "text/html", "text/xml"),
+    "code": ("application/json", "text/html", "multipart/related", "text/xml"),
     "text": ("text/",),
     "file": (),
 }

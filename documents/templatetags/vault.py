@@ -68,6 +68,7 @@ BY_TYPE: dict[str, Kind] = {
     "application/x-7z-compressed": Kind("archive", "file-archive", _("Archive")),
     "application/json": Kind("code", "file-code", _("Data")),
     "text/html": Kind("code", "file-code", _("Web page")),
+    "multipart/related": Kind("code", "file-code", _("Web page")),
     "text/xml": Kind("code", "file-code", _("Data")),
     "text/markdown": Kind("text", "file-text", _("Text")),
     "image/svg+xml": Kind("image", "file-image", _("Drawing")),

@@ -4,6 +4,9 @@ import io
 import zipfile
 from collections.abc import Callable
 from email.message import EmailMessage
+from email.mime.image import MIMEImage
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
 from typing import Any
 
 import pytest
@@ -99,6 +102,15 @@ def eml() -> bytes:
     return mail.as_bytes()
 
 
+def saved_page() -> bytes:
+    """As a browser saves a page with its pictures."""
+    page = MIMEMultipart("related", type="text/html")
+    page["From"], page["Subject"] = "<Saved by a browser>", "An order"
+    page.attach(MIMEText(HTML, "html", "utf-8"))
+    page.attach(MIMEImage(b"\x89PNG", "png"))
+    return page.as_bytes()
+
+
 RTF = rb"{\rtf1\ansi\ansicpg1252 The size is Gr\'f6\'dfe of boats.}"
 HTML = "<html><head><title>Page</title><script>alert(1)</script></head><body><p>Größe &amp; words</p></body></html>"
 # Name, bytes, kind, texts of the pages (in part), and the title it gives itself.
@@ -147,6 +159,7 @@ PAPERS: list[tuple[str, Callable[[], bytes], str, list[str], str]] = [
     ),
     ("a.epub", epub, "epub", ["Chapter one", "Chapter two"], "A book"),
     ("a.eml", eml, "mail", ["The words of the letter"], "Größe der Boote"),
+    ("a.mhtml", saved_page, "page", ["Größe & words"], "An order"),
     ("a.rtf", lambda: RTF, "rtf", ["Größe"], ""),
     ("a.html", lambda: HTML.encode("latin-1"), "html", ["Größe & words"], "Page"),
     ("a.csv", lambda: "Name;Größe\nBoot;12".encode("utf-16"), "text", ["Boot;12"], ""),

@@ -24,6 +24,8 @@ ZIP = b"PK\x03\x04" + b"\x00" * 26
         (b"  \n<SCRIPT>", "photo.jpg", "text/html"),
         (b'<?xml version="1.0"?><svg xmlns', "x.txt", "image/svg+xml"),
         (b"a,b\n1,2\n", "x.csv", "text/csv"),
+        (b"From: <Saved>\r\nMIME-Version: 1.0\r\n", "x.mhtml", "multipart/related"),
+        (b"not one of them", "x.mht", "text/plain"),
         (b"a\tb\n1\t2\n", "x.tsv", "text/tab-separated-values"),
         (b"plain words", "x.docx", "text/plain"),
         (b"\x1b[31mred\x07", "x.txt", "text/plain"),

@@ -45,6 +45,7 @@ _KINDS: tuple[tuple[str, FileKind], ...] = (
     ("text/csv", FileKind.OFFICE),
     ("text/tab-separated-values", FileKind.OFFICE),
     ("text/html", FileKind.TEXT),
+    ("multipart/related", FileKind.TEXT),
     ("text/", FileKind.TEXT),
     ("application/json", FileKind.TEXT),
     ("application/zip", FileKind.ARCHIVE),

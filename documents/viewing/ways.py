@@ -66,6 +66,7 @@ READ_FIRST = (
     "application/msword",
     "application/rtf",
     "application/epub+zip",
+    "multipart/related",
 )
 
 
