@@ -144,9 +144,9 @@ def mark_for(rows: Sequence[Document], actor: Actor, within: Folder | None = Non
     seen = set(_visible_of(actor, list(foreign))) if foreign else set()
     ids = [row.pk for row in rows]
     with prepared_statements(), connection.cursor() as cursor:
-        wanted = {"user": owner_id, "thumbnail": PictureKind.THUMBNAIL, "ids": ids}
-        wanted["owners"] = [row.user_id for row in rows]
-        cursor.execute(MARKS, wanted | {"versions": [row.current_version_id for row in rows]})
+        wanted: dict[str, Any] = {"user": owner_id, "thumbnail": PictureKind.THUMBNAIL, "ids": ids}
+        wanted |= {"versions": [row.current_version_id for row in rows], "owners": [row.user_id for row in rows]}
+        cursor.execute(MARKS, wanted)
         marks = {key: said for key, *said in cursor.fetchall()}
     topics = access.few_topics(actor)
     if topics is None:
