@@ -69,10 +69,9 @@ def move_documents(
     wanted = [document.pk for document in documents]
     for owner in sorted(access.owners_of(access.fetch_documents(by, wanted, Level.EDIT))):
         lock_vault(owner)
-    found = {row.pk: row for row in access.fetch_documents(by, wanted, Level.EDIT)}
+    rows = access.fetch_documents(by, wanted, Level.EDIT)
     to = None if to is None else access.fetch_folder(by, to.pk, Level.EDIT)
     owner_id = owner_of_place(to, by).pk
-    rows = [found[key] for key in dict.fromkeys(wanted)]
     for row in rows:
         if row.user_id != owner_id:
             raise OtherVault(_("“%(name)s” belongs to another person's vault and stays there.") % {"name": row.name})

@@ -55,8 +55,7 @@ def trash_documents(documents: Sequence[Document], *, by: Actor) -> list[TrashEn
     wanted = [document.pk for document in documents]
     for owner in sorted(access.owners_of(access.fetch_documents(by, wanted, Level.OWN))):
         lock_vault(owner)
-    found = {row.pk: row for row in access.fetch_documents(by, wanted, Level.OWN)}
-    rows = [found[key] for key in dict.fromkeys(wanted)]
+    rows = access.fetch_documents(by, wanted, Level.OWN)
     places = _places({row.folder_id for row in rows if row.folder_id})
     kept = Version.objects.filter(document__in=rows).values_list("document").annotate(Sum("size_bytes"))
     sizes: dict[UUID, int] = dict(kept)
@@ -149,7 +148,8 @@ def _held(entry_ids: Sequence[UUID], by: Actor) -> list[TrashEntry]:
 
 
 def _restore_documents(entries: list[TrashEntry], by: Actor) -> list[Document]:
-    rows = list(Document.objects.filter(trash__in=entries).select_related("folder"))
+    # Of several of one name the oldest keeps it.
+    rows = list(Document.objects.filter(trash__in=entries).select_related("folder").order_by("created_at", "pk"))
     entry_of = {entry.pk: entry for entry in entries}
     targets: dict[object, Folder | None] = {}
     for row in rows:

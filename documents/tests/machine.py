@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Min
 from django.test import override_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
@@ -15,7 +16,7 @@ from accounts.actors import Actor
 from accounts.models import Quota
 from documents import tasks
 from documents.actions.folders import ensure_folder_path
-from documents.models import Document, Folder, PendingDeletion, Upload, UploadPiece, Version
+from documents.models import Document, Folder, PendingDeletion, TrashEntry, Upload, UploadPiece, Version
 from documents.storage import store
 from documents.tests.making import put
 from documents.upkeep import rows as row_checks
@@ -93,7 +94,6 @@ class Beside(RuleBasedStateMachine):
         self.actors = [Actor.for_user(person) for person in self.people]
         self.model: dict[Any, Counted] = {}
         self.modelled = [Modelled() for _person in self.people]
-        self.seen: dict[Any, int] = {}
         for path in (["a"], ["a", "B"], ["a", "B", "ç"], ["B"]):
             self.keep(0, ensure_folder_path(path, None, by=self.actors[0]), "d.txt", b"w" * len(path))
 
@@ -112,11 +112,13 @@ class Beside(RuleBasedStateMachine):
     # --- Choosing ---------------------------------------------------------------------------------------
 
     def in_order(self, rows: Iterable[Any]) -> list[Any]:
-        """In the order in which they were first seen: ids are random, and a run must be repeatable."""
-        rows = sorted(rows, key=lambda row: (len(getattr(row, "path", [])), row.name))
-        for row in rows:
-            self.seen.setdefault(row.pk, len(self.seen))
-        return sorted(rows, key=lambda row: self.seen[row.pk])
+        """In the order in which they were made: ids are random, and a run must be repeatable."""
+        return sorted(rows, key=lambda row: row.created_at)
+
+    def entries(self) -> list[TrashEntry]:
+        """In the order of the acts; those of one act in that in which their documents were made."""
+        rows = TrashEntry.objects.annotate(made=Min("documents__created_at"))
+        return sorted(rows, key=lambda row: (row.trashed_at, row.made or row.trashed_at))
 
     def live_folders(self, who: int) -> list[Any]:
         return self.in_order(Folder.objects.live().filter(user=self.people[who]))

@@ -102,6 +102,14 @@ def test_documents_of_one_name_from_several_folders_clash_with_each_other(alice_
     assert names == ["a (2).txt", "a (3).txt", "a (4).txt", "a.txt"]
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_the_first_that_was_chosen_keeps_its_name(alice_actor: Actor, turn: int) -> None:
+    rows = [put("a.txt", folders(f"F{n}", alice_actor), alice_actor) for n in range(5)][::turn]
+    move_items(rows, [], None, by=alice_actor, keep_both=True)
+    names = dict(Document.objects.filter(folder=None).values_list("pk", "name"))
+    assert [names[row.pk] for row in rows] == ["a.txt", *(f"a ({n}).txt" for n in range(2, 6))]
+
+
 def test_moving_many_costs_as_many_statements_as_moving_two(alice_actor: Actor) -> None:
     counts = []
     learn_soon(alice_actor)  # asked for once for all that is filed meanwhile

@@ -58,6 +58,17 @@ def test_a_document_goes_and_comes_back_and_counts_all_the_time(alice: User, ali
     assert used(alice) == (5, 0)
 
 
+def test_of_several_of_one_name_the_oldest_comes_back_with_it(alice_actor: Actor) -> None:
+    rows = []
+    for _ in range(5):
+        rows.append(put("a.txt", None, alice_actor))
+        trash_document(rows[-1], by=alice_actor)
+    Document.objects.filter(pk=rows[0].pk).update(updated_at=now())  # the database tells it last now
+    restore_entries(list(TrashEntry.objects.all()), by=alice_actor)
+    names = dict(Document.objects.values_list("pk", "name"))
+    assert [names[row.pk] for row in rows] == ["a.txt", *(f"a ({n}).txt" for n in range(2, 6))]
+
+
 def test_a_folder_goes_with_what_is_live_in_it_and_what_went_before_stays_apart(alice_actor: Actor) -> None:
     inside = folders("Car/Insurance", alice_actor)
     early = put("early.txt", inside, alice_actor)

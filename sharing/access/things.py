@@ -111,21 +111,21 @@ def fetch_place(actor: Actor, folder_id: UUID | None, at_least: Level = Level.VI
 
 
 def fetch_documents(actor: Actor, ids: Iterable[UUID], at_least: Level = Level.VIEW) -> list[Document]:
-    """All of these documents or none: one that may not be seen refuses the whole."""
-    return _all_of(set(ids), visible_documents(actor, at_least), visible_documents(actor))
+    """All of these documents, in this order, or none: one that may not be seen refuses the whole."""
+    return _all_of(list(dict.fromkeys(ids)), visible_documents(actor, at_least), visible_documents(actor))
 
 
 def fetch_folders(actor: Actor, ids: Iterable[UUID], at_least: Level = Level.VIEW) -> list[Folder]:
-    """All of these folders or none."""
-    return _all_of(set(ids), visible_folders(actor, at_least), visible_folders(actor))
+    """All of these folders, in this order, or none."""
+    return _all_of(list(dict.fromkeys(ids)), visible_folders(actor, at_least), visible_folders(actor))
 
 
-def _all_of(ids: set[UUID], allowed: QuerySet[Row], visible: QuerySet[Row]) -> list[Row]:
+def _all_of(ids: list[UUID], allowed: QuerySet[Row], visible: QuerySet[Row]) -> list[Row]:
     if not ids:
         return []
-    found = list(allowed.filter(pk__in=ids))
+    found = {row.pk: row for row in allowed.filter(pk__in=ids)}
     if len(found) != len(ids):
         if visible.filter(pk__in=ids).count() == len(ids):
             raise NotAllowed(_("You may not do this with everything you have chosen."))
         raise NotVisible
-    return found
+    return [found[key] for key in ids]
