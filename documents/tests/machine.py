@@ -117,8 +117,9 @@ class Beside(RuleBasedStateMachine):
 
     def entries(self) -> list[TrashEntry]:
         """In the order of the acts; those of one act in that in which their documents were made."""
-        rows = TrashEntry.objects.annotate(made=Min("documents__created_at"))
-        return sorted(rows, key=lambda row: (row.trashed_at, row.made or row.trashed_at))
+        held = Document.objects.exclude(trash=None)
+        made: dict[Any, Any] = dict(held.values_list("trash").annotate(Min("created_at")))
+        return sorted(TrashEntry.objects.all(), key=lambda row: (row.trashed_at, made.get(row.pk, row.trashed_at)))
 
     def live_folders(self, who: int) -> list[Any]:
         return self.in_order(Folder.objects.live().filter(user=self.people[who]))

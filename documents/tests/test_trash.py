@@ -63,7 +63,10 @@ def test_of_several_of_one_name_the_oldest_comes_back_with_it(alice_actor: Actor
     for _ in range(5):
         rows.append(put("a.txt", None, alice_actor))
         trash_document(rows[-1], by=alice_actor)
-    Document.objects.filter(pk=rows[0].pk).update(updated_at=now())  # the database tells it last now
+    for row in reversed(rows):  # the database tells them in this order then
+        moved = Document.objects.filter(pk=row.pk)
+        moved.update(name_key="b.txt")
+        moved.update(name_key=row.name_key)
     restore_entries(list(TrashEntry.objects.all()), by=alice_actor)
     names = dict(Document.objects.values_list("pk", "name"))
     assert [names[row.pk] for row in rows] == ["a.txt", *(f"a ({n}).txt" for n in range(2, 6))]
