@@ -112,20 +112,21 @@ def fetch_place(actor: Actor, folder_id: UUID | None, at_least: Level = Level.VI
 
 def fetch_documents(actor: Actor, ids: Iterable[UUID], at_least: Level = Level.VIEW) -> list[Document]:
     """All of these documents, in this order, or none: one that may not be seen refuses the whole."""
-    return _all_of(list(dict.fromkeys(ids)), visible_documents(actor, at_least), visible_documents(actor))
+    return _all_of(ids, visible_documents(actor, at_least), visible_documents(actor))
 
 
 def fetch_folders(actor: Actor, ids: Iterable[UUID], at_least: Level = Level.VIEW) -> list[Folder]:
     """All of these folders, in this order, or none."""
-    return _all_of(list(dict.fromkeys(ids)), visible_folders(actor, at_least), visible_folders(actor))
+    return _all_of(ids, visible_folders(actor, at_least), visible_folders(actor))
 
 
-def _all_of(ids: list[UUID], allowed: QuerySet[Row], visible: QuerySet[Row]) -> list[Row]:
-    if not ids:
+def _all_of(ids: Iterable[UUID], allowed: QuerySet[Row], visible: QuerySet[Row]) -> list[Row]:
+    wanted = list(dict.fromkeys(ids))
+    if not wanted:
         return []
-    found = {row.pk: row for row in allowed.filter(pk__in=ids)}
-    if len(found) != len(ids):
-        if visible.filter(pk__in=ids).count() == len(ids):
+    found = {row.pk: row for row in allowed.filter(pk__in=wanted)}
+    if len(found) != len(wanted):
+        if visible.filter(pk__in=wanted).count() == len(wanted):
             raise NotAllowed(_("You may not do this with everything you have chosen."))
         raise NotVisible
-    return [found[key] for key in ids]
+    return [found[key] for key in wanted]
